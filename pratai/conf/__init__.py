@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All options of Pratai, a module a group.
+
+Nothing reads an option at import; a process makes its ConfigOpts with
+:func:`new` and hands it down.
+"""
+
+from oslo_config import cfg
+from oslo_db import options as db_options
+from oslo_log import log
+from oslo_policy import opts as policy_opts
+
+from pratai.conf import api
+from pratai.conf import builder
+from pratai.conf import conductor
+from pratai.conf import default
+from pratai.conf import executor
+from pratai.conf import limits
+from pratai.conf import package_store
+from pratai.conf import process
+from pratai.conf import webhook
+
+GROUPS = (default, api, webhook, conductor, executor, limits, builder,
+          package_store, process)
+
+
+def register(conf):
+    """Register every option of Pratai and of the libraries it configures."""
+    for group in GROUPS:
+        group.register_opts(conf)
+    log.register_options(conf)
+    policy_opts.set_defaults(conf, policy_file='policy.yaml')
+    db_options.set_defaults(
+        conf, connection='sqlite:///%s' % default.DATABASE)
+    return conf
+
+
+def new(args=None, program='pratai', files=None):
+    """A fresh configuration.
+
+    :param args: command line, without the program; None for none.
+    :param files: configuration files; None for the usual places.
+    """
+    conf = register(cfg.ConfigOpts())
+    conf(args or [], project='pratai', prog=program,
+         default_config_files=files)
+    return conf

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The life of builds; their change of status is fenced like a request's."""
+
+import datetime
+
+import sqlalchemy as sa
+
+from pratai import states
+from pratai.db import base
+from pratai.db import models
+
+Build = models.Build
+
+
+class Builds:
+
+    def build_claim(self, executor_id, limit, lease):
+        """Give queued builds to an executor, oldest first.
+
+        :returns: dicts of all that a builder needs.
+        """
+        now = base.now()
+        with self.writer() as session:
+            ids = session.scalars(
+                sa.select(Build.id).where(Build.status == states.QUEUED)
+                .order_by(Build.created_at).limit(limit)
+                .with_for_update(skip_locked=True)).all()
+            if not ids:
+                return []
+            session.execute(
+                sa.update(Build)
+                .where(Build.id.in_(ids), Build.status == states.QUEUED)
+                .values(status=states.RUNNING, attempt=Build.attempt + 1,
+                        executor_id=executor_id, started_at=now, log='',
+                        lease_until=now + datetime.timedelta(seconds=lease)),
+                execution_options={'synchronize_session': False})
+            rows = session.execute(
+                sa.select(Build, models.Version, models.Package)
+                .join(models.Version, models.Version.id == Build.version_id)
+                .join(models.Package,
+                      models.Package.id == models.Version.package_id)
+                .where(Build.id.in_(ids))).all()
+            return [dict(base.as_dict(version, 'id', 'created_at', 'image'),
+                         build_id=build.id, attempt=build.attempt,
+                         version_id=version.id,
+                         project_id=package.project_id,
+                         module=package.module,
+                         requirements=package.requirements)
+                    for build, version, package in rows]
+
+    def build_running(self):
+        """:returns: {executor_id: builds running there}."""
+        with self.reader() as session:
+            return dict(session.execute(
+                sa.select(Build.executor_id, sa.func.count())
+                .where(Build.status == states.RUNNING)
+                .group_by(Build.executor_id)).all())
+
+    def build_queued(self):
+        """:returns: whether any build waits."""
+        with self.reader() as session:
+            return session.scalar(sa.select(Build.id).where(
+                Build.status == states.QUEUED).limit(1)) is not None
+
+    def build_log(self, build_id, attempt, text):
+        """Append to the log of a running build.
+
+        :returns: False when that attempt is not the running one (any more):
+            the builder may stop.
+        """
+        with self.writer() as session:
+            return session.execute(
+                sa.update(Build).where(
+                    Build.id == build_id, Build.attempt == attempt,
+                    Build.status == states.RUNNING)
+                .values(log=Build.log.concat(text)),
+                execution_options={'synchronize_session': False}
+            ).rowcount == 1
+
+    def build_finish(self, build_id, attempt, image, code, detail):
+        """Record how a build ended, once, with what follows from it.
+
+        :param image: the driver's description; None when it failed.
+        :returns: whether this changed anything.
+        """
+        now = base.now()
+        status = states.FAILED if image is None else states.SUCCEEDED
+        with self.writer() as session:
+            changed = session.execute(
+                sa.update(Build).where(
+                    Build.id == build_id, Build.attempt == attempt,
+                    Build.status == states.RUNNING)
+                .values(status=status, code=code, detail=detail,
+                        finished_at=now, lease_until=None),
+                execution_options={'synchronize_session': False}).rowcount
+            if not changed:
+                return False
+            build = session.get(Build, build_id)
+            if image is not None:
+                session.execute(
+                    sa.update(models.Version)
+                    .where(models.Version.id == build.version_id)
+                    .values(image=image))
+            session.execute(
+                sa.update(models.Function).where(
+                    models.Function.id == build.function_id,
+                    models.Function.version_id == build.version_id)
+                .values(status=(states.ERROR if image is None
+                                else states.INACTIVE),
+                        status_code=code, status_detail=detail,
+                        updated_at=now))
+        return True
+
+    def build_renew(self, executor_id, ids, lease):
+        """Renew the leases of builds an executor says that it runs."""
+        until = base.now() + datetime.timedelta(seconds=lease)
+        with self.writer() as session:
+            session.execute(
+                sa.update(Build)
+                .where(Build.id.in_(ids), Build.executor_id == executor_id,
+                       Build.status == states.RUNNING)
+                .values(lease_until=until),
+                execution_options={'synchronize_session': False})
+
+    def build_redrive(self, incarnations, max_attempts):
+        """Queue again the builds whose executor is gone.
+
+        :param incarnations: executors that are alive.
+        :param max_attempts: a build that was lost so often fails.
+        :returns: how many builds that were.
+        """
+        query = sa.select(Build.id, Build.attempt).where(
+            Build.status == states.RUNNING,
+            sa.or_(Build.lease_until < base.now(),
+                   Build.executor_id.not_in(incarnations)))
+        with self.reader() as session:
+            lost = session.execute(query).all()
+        for build_id, attempt in lost:
+            if attempt >= max_attempts:
+                self.build_finish(
+                    build_id, attempt, None, 'build.interrupted',
+                    'The build was interrupted %d times.' % attempt)
+                continue
+            with self.writer() as session:
+                session.execute(
+                    sa.update(Build).where(
+                        Build.id == build_id, Build.attempt == attempt,
+                        Build.status == states.RUNNING)
+                    .values(status=states.QUEUED, executor_id=None,
+                            lease_until=None),
+                    execution_options={'synchronize_session': False})
+        return len(lost)

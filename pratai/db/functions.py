@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Functions, their versions, packages and builds, as callers see them."""
+
+import uuid
+
+from oslo_db import exception as db_exception
+import sqlalchemy as sa
+
+from pratai import exception
+from pratai import states
+from pratai.db import base
+from pratai.db import models
+
+SORT_KEYS = ('created_at', 'name', 'updated_at')
+
+
+class Functions:
+
+    def function_create(self, values, version, package):
+        """Function, first version, package and a queued build at once.
+
+        :param values: id, project_id, user_id, name, description, type,
+            event, public, webhook_token.
+        :param version: runtime, memory, cpus, timeout, isolation, network,
+            limit.
+        :param package: id, location, sha256, size, module, requirements.
+        :returns: the function, see :meth:`function_get`.
+        :raises exception.Conflict: the project has that name already.
+        """
+        now = base.now()
+        version_id = uuid.uuid4().hex
+        settings = dict(version)
+        concurrency = settings.pop('limit')
+        try:
+            with self.writer() as session:
+                session.add(models.Package(
+                    project_id=values['project_id'], created_at=now,
+                    **package))
+                session.add(models.Function(
+                    status=states.BUILDING, version_id=version_id,
+                    created_at=now, updated_at=now, **values))
+                session.flush()
+                session.add(models.Version(
+                    id=version_id, function_id=values['id'],
+                    package_id=package['id'], number=1,
+                    concurrency=concurrency, created_at=now, **settings))
+                session.flush()
+                session.add(models.Build(
+                    id=uuid.uuid4().hex, function_id=values['id'],
+                    version_id=version_id, status=states.QUEUED,
+                    created_at=now))
+        except db_exception.DBDuplicateEntry as error:
+            raise exception.Conflict(
+                'The project has a function named %s already.'
+                % values['name'], code='function.name_in_use') from error
+        return self.function_get(values['id'])
+
+    def function_get(self, function_id, project_id=None):
+        """:returns: a dict of the function and its current version.
+
+        :param project_id: None reads across projects.
+        :raises exception.NotFound: not there, or another project's.
+        """
+        query = self._function_query(project_id).where(
+            models.Function.id == function_id)
+        with self.reader() as session:
+            row = session.execute(query).first()
+            if row is None:
+                raise exception.NotFound('function', function_id)
+            active = self._active(session, [function_id])
+            return self._function(row, active)
+
+    def function_list(self, project_id, filters, limit, marker, sort_key,
+                      sort_dir):
+        """:returns: at most ``limit`` functions after ``marker``.
+
+        :param filters: any of name, id (a prefix), status, runtime, type.
+        :raises exception.Invalid: the marker is not a function of the
+            project.
+        """
+        column = getattr(models.Function, sort_key)
+        query = self._function_query(project_id)
+        query = self._filter(query, dict(filters))
+        with self.reader() as session:
+            if marker:
+                at = session.execute(
+                    sa.select(column).where(models.Function.id == marker)
+                ).first()
+                if at is None:
+                    raise exception.Invalid('marker: there is no function %s'
+                                            % marker)
+                key = sa.tuple_(column, models.Function.id)
+                point = sa.tuple_(sa.literal(at[0], column.type),
+                                  sa.literal(marker))
+                query = query.where(key > point if sort_dir == 'asc'
+                                    else key < point)
+            order = sa.asc if sort_dir == 'asc' else sa.desc
+            query = query.order_by(order(column), order(models.Function.id))
+            rows = session.execute(query.limit(limit)).all()
+            active = self._active(session, [row[0].id for row in rows])
+            return [self._function(row, active) for row in rows]
+
+    def function_delete(self, function_id, project_id=None):
+        """Delete a function with its versions, builds and package rows.
+
+        Requests that wait are cancelled; one that runs is finished and
+        recorded. History stays until it is purged.
+
+        :returns: {'locations': packages to delete from the store,
+            'versions': ids whose images and instances are to go}
+        :raises exception.NotFound: not there, or another project's.
+        """
+        now = base.now()
+        with self.writer() as session:
+            query = sa.select(models.Function.id).where(
+                models.Function.id == function_id)
+            if project_id is not None:
+                query = query.where(models.Function.project_id == project_id)
+            if session.execute(query.with_for_update()).first() is None:
+                raise exception.NotFound('function', function_id)
+            versions = session.execute(
+                sa.select(models.Version.id, models.Version.package_id)
+                .where(models.Version.function_id == function_id)).all()
+            packages = {row.package_id for row in versions}
+            locations = session.scalars(
+                sa.select(models.Package.location)
+                .where(models.Package.id.in_(packages))).all()
+            session.execute(
+                sa.update(models.Request)
+                .where(models.Request.function_id == function_id,
+                       models.Request.status == states.QUEUED)
+                .values(status=states.CANCELLED, finished_at=now,
+                        code='function.deleted',
+                        detail='The function was deleted.'))
+            for table, column, ids in (
+                    (models.Build, 'function_id', [function_id]),
+                    (models.Version, 'function_id', [function_id]),
+                    (models.Package, 'id', packages),
+                    (models.Function, 'id', [function_id])):
+                session.execute(sa.delete(table).where(
+                    getattr(table, column).in_(ids)))
+        return {'locations': list(locations),
+                'versions': [row.id for row in versions]}
+
+    def package_get(self, function_id, project_id=None):
+        """:returns: location, sha256 and size of the current package.
+
+        :raises exception.NotFound: no such function.
+        """
+        query = sa.select(
+            models.Package.location, models.Package.sha256,
+            models.Package.size, models.Function.name).join(
+            models.Version, models.Version.package_id == models.Package.id
+        ).join(models.Function,
+               models.Function.version_id == models.Version.id
+               ).where(models.Function.id == function_id)
+        if project_id is not None:
+            query = query.where(models.Function.project_id == project_id)
+        with self.reader() as session:
+            row = session.execute(query).first()
+        if row is None:
+            raise exception.NotFound('function', function_id)
+        return row._asdict()
+
+    def build_list(self, function_id, project_id=None):
+        """:returns: the builds of a function with their logs, newest first.
+
+        :raises exception.NotFound: no such function.
+        """
+        self.function_get(function_id, project_id)
+        query = sa.select(models.Build, models.Version.number).join(
+            models.Version, models.Version.id == models.Build.version_id
+        ).where(models.Build.function_id == function_id).order_by(
+            models.Build.created_at.desc())
+        with self.reader() as session:
+            return [dict(base.as_dict(build, 'lease_until', 'executor_id'),
+                         version=number)
+                    for build, number in session.execute(query).all()]
+
+    @staticmethod
+    def _function_query(project_id):
+        query = sa.select(models.Function, models.Version).join(
+            models.Version, models.Version.id == models.Function.version_id)
+        if project_id is not None:
+            query = query.where(models.Function.project_id == project_id)
+        return query
+
+    @staticmethod
+    def _running():
+        return sa.select(models.Request.function_id).where(
+            models.Request.status == states.RUNNING)
+
+    def _filter(self, query, filters):
+        status = filters.pop('status', None)
+        prefix = filters.pop('id', None)
+        runtime = filters.pop('runtime', None)
+        for name, value in filters.items():
+            query = query.where(getattr(models.Function, name) == value)
+        if runtime is not None:
+            query = query.where(models.Version.runtime == runtime)
+        if prefix is not None:
+            query = query.where(models.Function.id.startswith(
+                prefix, autoescape=True))
+        if status == states.ACTIVE:
+            query = query.where(models.Function.status == states.INACTIVE,
+                                models.Function.id.in_(self._running()))
+        elif status is not None:
+            query = query.where(models.Function.status == status)
+            if status == states.INACTIVE:
+                query = query.where(
+                    models.Function.id.not_in(self._running()))
+        return query
+
+    def _active(self, session, ids):
+        if not ids:
+            return set()
+        return set(session.scalars(self._running().where(
+            models.Request.function_id.in_(ids)).distinct()))
+
+    @staticmethod
+    def _function(row, active):
+        function, version = row
+        result = base.as_dict(function)
+        result.update(base.as_dict(
+            version, 'id', 'function_id', 'package_id', 'number',
+            'concurrency', 'created_at'))
+        result['limit'] = version.concurrency
+        result['version'] = version.number
+        if result['status'] == states.INACTIVE and function.id in active:
+            result['status'] = states.ACTIVE
+        return result

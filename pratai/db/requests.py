@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests as callers see them, and what is purged of them."""
+
+import datetime
+import json
+
+import sqlalchemy as sa
+
+from pratai import exception
+from pratai import states
+from pratai.db import base
+from pratai.db import models
+
+HIDDEN = ('lease_until', 'executor_id', 'failures')
+
+
+class Requests:
+
+    def request_add(self, rows, payloads):
+        """Put accepted requests in the queue, all or none.
+
+        :param rows: dicts of the columns of ``requests``.
+        :param payloads: dicts of id and payload (JSON as bytes).
+        """
+        with self.writer() as session:
+            session.execute(sa.insert(models.Request), rows)
+            session.execute(sa.insert(models.RequestPayload), payloads)
+
+    def request_list(self, project_id, filters, limit, marker=None,
+                     sort_dir='desc'):
+        """:returns: at most ``limit`` requests after ``marker``, by time.
+
+        :param filters: any of function_id, status, id (a prefix).
+        """
+        columns = [column for column in models.Request.__table__.columns
+                   if column.name not in HIDDEN]
+        query = sa.select(*columns)
+        request_id = models.Request.id
+        if project_id is not None:
+            query = query.where(models.Request.project_id == project_id)
+        for name, value in filters.items():
+            if name == 'id':
+                # A range, so that the index is used on every engine.
+                query = query.where(
+                    request_id.between(value, value.ljust(32, 'f')))
+            else:
+                query = query.where(getattr(models.Request, name) == value)
+        if marker:
+            query = query.where(request_id > marker if sort_dir == 'asc'
+                                else request_id < marker)
+        query = query.order_by(request_id.asc() if sort_dir == 'asc'
+                               else request_id.desc()).limit(limit)
+        with self.reader() as session:
+            return [row._asdict() for row in session.execute(query)]
+
+    def request_get(self, request_id, project_id=None):
+        """:returns: a request with its payload and response.
+
+        :raises exception.NotFound: not there, or another project's.
+        """
+        query = sa.select(
+            models.Request, models.RequestPayload.payload,
+            models.RequestResult.response
+        ).outerjoin(
+            models.RequestPayload,
+            models.RequestPayload.id == models.Request.id
+        ).outerjoin(
+            models.RequestResult,
+            models.RequestResult.id == models.Request.id)
+        with self.reader() as session:
+            row = session.execute(
+                self._one(query, request_id, project_id)).first()
+            if row is None:
+                raise exception.NotFound('request', request_id)
+            request, payload, response = row
+            return dict(
+                base.as_dict(request, *HIDDEN),
+                payload=json.loads(payload or b'null'),
+                response=json.loads(response or b'null'))
+
+    def request_logs(self, request_id, project_id=None):
+        """:returns: logs, truncated, status, executor and attempt.
+
+        :raises exception.NotFound: not there, or another project's.
+        """
+        query = sa.select(
+            models.Request.status, models.Request.executor,
+            models.Request.attempt, models.RequestResult.logs,
+            models.RequestResult.truncated
+        ).outerjoin(models.RequestResult,
+                    models.RequestResult.id == models.Request.id)
+        with self.reader() as session:
+            row = session.execute(
+                self._one(query, request_id, project_id)).first()
+        if row is None:
+            raise exception.NotFound('request', request_id)
+        return dict(row._asdict(),
+                    logs=(row.logs or b'').decode(errors='replace'),
+                    truncated=bool(row.truncated))
+
+    def request_purge(self, days, limit=1000):
+        """Delete finished requests, a limited number at a time.
+
+        :param days: those that finished longer ago than this.
+        :returns: how many were deleted; call again until that is 0.
+        """
+        before = base.now() - datetime.timedelta(days=days)
+        with self.writer() as session:
+            ids = session.scalars(
+                sa.select(models.Request.id).where(
+                    models.Request.status.in_(states.FINISHED),
+                    models.Request.finished_at < before)
+                .limit(limit)).all()
+            for table in (models.RequestPayload, models.RequestResult,
+                          models.Request):
+                session.execute(sa.delete(table).where(table.id.in_(ids)))
+        return len(ids)
+
+    @staticmethod
+    def _one(query, request_id, project_id):
+        query = query.where(models.Request.id == request_id)
+        if project_id is not None:
+            query = query.where(models.Request.project_id == project_id)
+        return query

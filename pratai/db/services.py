@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes that live, and the runtimes that executors offer."""
+
+import datetime
+import re
+import uuid
+
+from oslo_db import exception as db_exception
+import sqlalchemy as sa
+
+from pratai import exception
+from pratai.db import base
+from pratai.db import models
+
+UP = 'up'
+DOWN = 'down'
+Service = models.Service
+
+
+class Services:
+
+    def service_register(self, binary, host, incarnation, started_at, details,
+                         private=None):
+        """Enter a process in the list, in its predecessor's place.
+
+        :param started_at: seconds since 1970.
+        """
+        values = dict(
+            incarnation=incarnation, details=details, private=private or {},
+            started_at=datetime.datetime.fromtimestamp(
+                started_at, datetime.timezone.utc).replace(tzinfo=None),
+            updated_at=base.now())
+        where = (Service.binary == binary, Service.host == host)
+        with self.writer() as session:
+            if session.execute(sa.update(Service).where(*where)
+                               .values(**values)).rowcount:
+                return
+        try:
+            with self.writer() as session:
+                session.add(Service(id=uuid.uuid4().hex, binary=binary,
+                                    host=host, **values))
+        except db_exception.DBDuplicateEntry:
+            with self.writer() as session:
+                session.execute(sa.update(Service).where(*where)
+                                .values(**values))
+
+    def service_beat(self, binary, host, incarnation, details):
+        """:returns: False when the list does not have this life of the
+            process: it has to register again."""
+        with self.writer() as session:
+            return session.execute(
+                sa.update(Service).where(
+                    Service.binary == binary, Service.host == host,
+                    Service.incarnation == incarnation)
+                .values(updated_at=base.now(), details=details)
+            ).rowcount == 1
+
+    def service_remove(self, binary, host, incarnation):
+        """Take a process off the list that stopped in order."""
+        with self.writer() as session:
+            session.execute(sa.delete(Service).where(
+                Service.binary == binary, Service.host == host,
+                Service.incarnation == incarnation))
+
+    def service_list(self, binary=None):
+        """:returns: dicts with status up or down, ``private`` left out."""
+        return [base_dict for base_dict, private in self._services(binary)]
+
+    def executors_up(self):
+        """:returns: dicts of the executors that take work, with private."""
+        return [dict(service, private=private)
+                for service, private in self._services('pratai-executor')
+                if service['status'] == UP]
+
+    def _services(self, binary):
+        oldest = base.now() - datetime.timedelta(
+            seconds=self.conf.conductor.service_down_time)
+        query = sa.select(Service).order_by(Service.binary, Service.host)
+        if binary is not None:
+            query = query.where(Service.binary == binary)
+        with self.reader() as session:
+            return [(dict(base.as_dict(row, 'private'),
+                          status=UP if row.updated_at >= oldest else DOWN),
+                     row.private)
+                    for row in session.scalars(query)]
+
+    def runtimes_offered(self, runtimes):
+        """Enter runtimes that an executor offers.
+
+        :param runtimes: dicts of name, language, version, description.
+        """
+        with self.reader() as session:
+            known = {row.name: base.as_dict(row)
+                     for row in session.scalars(sa.select(models.Runtime))}
+        for runtime in runtimes:
+            values = {key: runtime[key] for key in
+                      ('language', 'version', 'description')}
+            before = known.get(runtime['name'])
+            try:
+                with self.writer() as session:
+                    if before is None:
+                        session.add(models.Runtime(
+                            id=uuid.uuid4().hex, name=runtime['name'],
+                            disabled=False, created_at=base.now(), **values))
+                    elif any(before[key] != values[key] for key in values):
+                        session.execute(
+                            sa.update(models.Runtime)
+                            .where(models.Runtime.id == before['id'])
+                            .values(**values))
+            except db_exception.DBDuplicateEntry:
+                continue  # another conductor was told at the same time
+
+    def runtime_list(self):
+        """:returns: runtimes by name, with status and default.
+
+        A runtime is available when an executor that is up offers it.
+        """
+        offered = {name for service in self.executors_up()
+                   for name in service['details'].get('runtimes', ())}
+        with self.reader() as session:
+            rows = [base.as_dict(row, 'disabled')
+                    | {'status': ('disabled' if row.disabled else
+                                  'available' if row.name in offered else
+                                  'unavailable')}
+                    for row in session.scalars(sa.select(models.Runtime))]
+        rows.sort(key=lambda row: _natural(row['name']))
+        default = self.conf.limits.default_runtime
+        if not default:
+            newest = [row for row in rows if row['status'] == 'available'
+                      and row['language'] == 'python']
+            newest.sort(key=lambda row: _natural(row['version']))
+            default = newest[-1]['name'] if newest else None
+        return [dict(row, default=row['name'] == default) for row in rows]
+
+    def runtime_get(self, name_or_id):
+        """:raises exception.NotFound: there is no such runtime."""
+        for row in self.runtime_list():
+            if name_or_id in (row['name'], row['id']):
+                return row
+        raise exception.NotFound('runtime', name_or_id)
+
+
+def _natural(text):
+    """Sort key in which 3.9 comes before 3.11."""
+    return [(int(part), '') if part.isdigit() else (0, part)
+            for part in re.split(r'(\d+)', text)]

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Brings queued requests to executors.
+
+Nothing is remembered that the database does not hold, but for how to be
+gentle: which functions an executor has just refused.
+"""
+
+import logging
+import threading
+import time
+
+from pratai import rpc
+from pratai.conductor import placement
+
+LOG = logging.getLogger(__name__)
+
+#: Functions looked at in one pass.
+FUNCTIONS = 200
+#: Seconds for which a refusal by an executor is respected.
+BACKOFF = 0.5
+
+
+class Dispatcher:
+    """One thread that claims in batches and casts.
+
+    :param executors: callable that returns the executors that are up.
+    """
+
+    def __init__(self, conf, database, executor_api, executors):
+        self._conf = conf.conductor
+        self._db = database
+        self._executor = executor_api
+        self._executors = executors
+        self._wake = threading.Event()
+        self._stopped = False
+        self._specs = {}
+        self._refused = {}
+        self._thread = threading.Thread(target=self._loop, name='dispatcher',
+                                        daemon=True)
+
+    def start(self):
+        self._thread.start()
+
+    def stop(self):
+        self._stopped = True
+        self._wake.set()
+        self._thread.join()
+
+    def wake(self):
+        self._wake.set()
+
+    def refused(self, version_id, host):
+        """An executor had no room for a version: leave it in peace."""
+        self._refused[version_id, host] = time.monotonic() + BACKOFF
+
+    def forget(self, version_ids):
+        for version_id in version_ids:
+            self._specs.pop(version_id, None)
+
+    def _loop(self):
+        again = False
+        while not self._stopped:
+            self._wake.wait(0 if again else self._pause())
+            self._wake.clear()
+            try:
+                again = not self._stopped and self.run_once()
+            except Exception as error:
+                # The database or the broker is away: the queue is safe in
+                # the former, the sweep comes back for it.
+                LOG.warning('Cannot dispatch now: %s', error)
+                again = False
+
+    def _pause(self):
+        return BACKOFF if self._refused else self._conf.sweep_interval
+
+    def run_once(self):
+        """Claim and send what executors have room for.
+
+        :returns: whether anything was sent, so that more may be waiting.
+        """
+        now = time.monotonic()
+        self._refused = {key: until for key, until in self._refused.items()
+                         if until > now}
+        functions = self._db.queued_functions(limit=FUNCTIONS)
+        if not functions:
+            return False
+        executors = {item['host']: item for item in self._executors()}
+        running = self._db.running_counts()
+        room = self._room(executors, running)
+        sent = False
+        for function_id in functions:
+            sent = self._function(function_id, executors, running,
+                                  room) or sent
+        return sent
+
+    def _room(self, executors, running):
+        held = {}
+        for (_, incarnation), count in running.items():
+            held[incarnation] = held.get(incarnation, 0) + count
+        # NOTE: twice what it runs at once, so that an executor has the next
+        # ones at hand when it reports the last.
+        return {host: 2 * item['private']['max_running']
+                - held.get(item['incarnation'], 0)
+                for host, item in executors.items()
+                if not item['details'].get('draining')}
+
+    def _function(self, function_id, executors, running, room):
+        spec = self._current(function_id)
+        if spec is None:
+            return False
+        mine = sum(count for (function, _), count in running.items()
+                   if function == function_id)
+        hosts = [host for host in placement.order(spec['id'], room)
+                 if (spec['id'], host) not in self._refused]
+        sent = False
+        for host, count in placement.shares(spec['concurrency'] - mine,
+                                            hosts, room):
+            sent = self._send(function_id, executors[host],
+                              min(count, self._conf.batch), room) or sent
+        return sent
+
+    def _current(self, function_id):
+        """:returns: the spec of the function's current version, which
+            decides where its requests go; None when they cannot run now."""
+        version_id = self._db.current_version(function_id)
+        if version_id is None:
+            self._db.give_up_queued(function_id, 'function.not_found',
+                                    'The function was deleted.')
+            return None
+        return self.spec(version_id)
+
+    def spec(self, version_id):
+        """:returns: what executors need to know of a version, or None."""
+        spec = self._specs.get(version_id)
+        if spec is None:
+            spec = self._db.version_spec(version_id)
+            if spec is not None:
+                if len(self._specs) > 10000:
+                    self._specs.clear()
+                self._specs[version_id] = spec
+        return spec
+
+    def _send(self, function_id, executor, count, room):
+        claimed = self._db.claim(function_id, executor['incarnation'],
+                                 executor['host'], count, self._conf.lease)
+        if not claimed:
+            return False
+        room[executor['host']] -= len(claimed)
+        specs, attempts, unknown = {}, [], []
+        for item in claimed:
+            version_id = item['version_id']
+            spec = specs.get(version_id) or self.spec(version_id)
+            if spec is None:
+                unknown.append({
+                    'id': item['id'], 'attempt': item['attempt'],
+                    'status': 'error', 'code': 'function.not_found',
+                    'detail': 'The version of the function is gone.'})
+                continue
+            specs[version_id] = spec
+            attempts.append(dict(item, payload=item['payload'].decode()))
+        if unknown:
+            self._db.record(unknown)
+        try:
+            self._executor.run(executor['host'], executor['incarnation'],
+                               list(specs.values()), attempts)
+        except rpc.Error as error:
+            LOG.warning('Cannot reach executor %s: %s', executor['host'],
+                        error)
+            self._db.record([
+                {'id': item['id'], 'attempt': item['attempt'],
+                 'status': 'queued'} for item in attempts])
+            for version_id in specs:
+                self.refused(version_id, executor['host'])
+            return False
+        return True

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the conductor does when it is called; see rpcapi for the callers."""
+
+import logging
+import threading
+
+from pratai import access
+from pratai import exception
+from pratai import rpc
+from pratai import states
+from pratai.conductor import builds
+from pratai.conductor import dispatch
+from pratai.conductor import placement
+from pratai.executor import rpcapi as executor_rpcapi
+
+LOG = logging.getLogger(__name__)
+
+#: Executors named in one answer about where a function lives.
+CHOICES = 3
+
+
+class ConductorManager:
+    """The only writer of what becomes of requests and builds."""
+
+    def __init__(self, conf, database, transport):
+        self._conf = conf
+        self._db = database
+        self._executor = executor_rpcapi.ExecutorAPI(transport)
+        self.dispatcher = dispatch.Dispatcher(
+            conf, database, self._executor, database.executors_up)
+        self.builds = builds.Builds(
+            conf, database, self._executor, database.executors_up)
+        self._building = threading.Lock()
+
+    def hint(self):
+        self.dispatcher.wake()
+
+    def build_hint(self):
+        with self._building:
+            self.builds.run_once()
+
+    def sweep(self):
+        """Find what was lost; called every now and then."""
+        lost = self._db.redrive()
+        if lost:
+            LOG.warning('%d requests lost their executor and are tried '
+                        'again', lost)
+        with self._building:
+            self.builds.sweep()
+        self.dispatcher.wake()
+
+    def forget(self, version_ids):
+        self.dispatcher.forget(version_ids)
+        self._executor.forget(version_ids)
+
+    def place(self, function_id):
+        """Say where requests of a function are to be run.
+
+        :returns: {'executors': [{'url', 'ticket'}] best first, 'seconds':
+            how long this may be used}
+        :raises exception.Unavailable: there is no executor.
+        :raises exception.NotFound: there is no such function.
+        """
+        version_id = self._db.current_version(function_id)
+        spec = version_id and self.dispatcher.spec(version_id)
+        if not spec:
+            raise exception.NotFound('function', function_id)
+        executors = {item['host']: item['private']
+                     for item in self._db.executors_up()
+                     if not item['details'].get('draining')}
+        if not executors:
+            raise exception.Unavailable('There is no executor.',
+                                        code='executor.unavailable')
+        seconds = self._conf.conductor.place_seconds
+        return {
+            'seconds': seconds,
+            'executors': [
+                {'url': executors[host]['data_url'],
+                 # Longer than it may be used, so that none expires on its
+                 # way.
+                 'ticket': access.sign(executors[host]['key'], spec,
+                                       2 * seconds + 10)}
+                for host in placement.order(version_id, executors)[:CHOICES]]}
+
+    def cancel(self, request_id):
+        """:returns: False when the request was finished already."""
+        if self._db.cancel_queued(request_id):
+            return True
+        row = self._db.request_logs(request_id)
+        if row['status'] in states.FINISHED:
+            return False
+        try:
+            if row['executor'] and self._executor.cancel(row['executor'],
+                                                         request_id):
+                return True
+        except rpc.Error as error:
+            LOG.warning('Executor %s does not answer, request %s is '
+                        'cancelled without it: %s', row['executor'],
+                        request_id, error)
+        return (self._db.cancel_running(request_id)
+                or self._db.cancel_queued(request_id))
+
+    def register(self, host, incarnation, started_at, details, private,
+                 runtimes):
+        """An executor is there (again).
+
+        What an earlier life of it had in hand is tried again at once.
+        """
+        self._db.runtimes_offered(runtimes)
+        self._db.service_register('pratai-executor', host, incarnation,
+                                  started_at, details, private)
+        lost = self._db.redrive(host, incarnation)
+        if lost:
+            LOG.warning('Executor %s started again: %d requests of its '
+                        'former life are tried again', host, lost)
+        self.sweep()
+
+    def heartbeat(self, host, incarnation, details, requests, builds):
+        """An executor lives and holds these requests and builds.
+
+        :returns: {'known': False} when it has to register again.
+        """
+        if not self._db.service_beat('pratai-executor', host, incarnation,
+                                     details):
+            return {'known': False}
+        lease = self._conf.conductor.lease
+        if requests:
+            self._db.renew(incarnation, requests, lease)
+        if builds:
+            self._db.build_renew(incarnation, builds, lease)
+        return {'known': True}
+
+    def leave(self, host, incarnation):
+        self._db.service_remove('pratai-executor', host, incarnation)
+
+    def report(self, results):
+        """Record results; what came back to the queue is placed anew."""
+        self._db.record(results)
+        for item in results:
+            if item['status'] == states.QUEUED and 'version_id' in item:
+                self.dispatcher.refused(item['version_id'], item['host'])
+        self.dispatcher.wake()
+
+    def build_log(self, build_id, attempt, text):
+        """:returns: False when the builder may stop."""
+        return self._db.build_log(build_id, attempt, text)
+
+    def build_done(self, build_id, attempt, image, code, detail):
+        self._db.build_finish(build_id, attempt, image, code, detail)
+        self.build_hint()

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attempts at requests: from what was asked to what is reported."""
+
+import asyncio
+import logging
+import time
+
+from pratai import exception
+from pratai import states
+from pratai.executor import call as calls
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds after which a request whose caller waits gets a row, so that it
+#: can be seen, followed and cancelled while it runs.
+SHOW_AFTER = 1.0
+
+
+class Attempts:
+    """Runs in the executor's event loop, but for :meth:`held`.
+
+    :param report: called with each result, see ``Database.record``.
+    """
+
+    def __init__(self, conf, instances, report, host, incarnation):
+        self._conf = conf.executor
+        self._instances = instances
+        self._report = report
+        self._host = host
+        self._incarnation = incarnation
+        self._tasks = {}
+        self._calls = {}
+        self._cancelled = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def held(self):
+        """:returns: ids of the requests in hand."""
+        return list(self._tasks)
+
+    def logs(self, request_id):
+        """:returns: what a request has printed so far, or nothing."""
+        call = self._calls.get(request_id)
+        if call is None:
+            return {'logs': '', 'truncated': False}
+        return {'logs': call.logs, 'truncated': call.truncated}
+
+    def cancel(self, request_id):
+        """:returns: whether it is in hand: its end will be reported."""
+        if request_id not in self._tasks:
+            return False
+        self._cancelled.add(request_id)
+        call = self._calls.get(request_id)
+        if call is not None:
+            call.cancel()
+        return True
+
+    # -- from conductors
+
+    def submit(self, spec, attempt):
+        """Run an attempt and report it.
+
+        :param attempt: id, attempt, version_id and payload (JSON text).
+        """
+        request_id = attempt['id']
+        if request_id in self._tasks:
+            return  # the message came twice
+        if len(self._tasks) >= 4 * self._conf.max_running:
+            self._give_back(spec, attempt, lost=False)
+            return
+        self._hold(request_id, asyncio.get_running_loop().create_task(
+            self._attempt(spec, attempt)))
+
+    async def _attempt(self, spec, attempt):
+        request_id = attempt['id']
+        try:
+            result = await self._run(spec, request_id, attempt['attempt'],
+                                     attempt['payload'].encode())
+        except exception.Busy:
+            self._give_back(spec, attempt, lost=False)
+            return
+        except exception.PrataiError as error:
+            if isinstance(error, exception.BuildError):
+                result = _failed_start(error)
+            else:
+                self._give_back(spec, attempt, lost=True, error=error)
+                return
+        if result['status'] is None:
+            self._give_back(spec, attempt, lost=True, result=result)
+            return
+        self._report(dict(result, id=request_id, attempt=attempt['attempt']))
+
+    def _give_back(self, spec, attempt, lost, error=None, result=None):
+        if attempt['id'] in self._cancelled:
+            self._report(dict(
+                _ended(states.CANCELLED, 'function.cancelled',
+                       'Cancelled by its caller.'),
+                id=attempt['id'], attempt=attempt['attempt']))
+            return
+        said = result or {}
+        self._report({
+            'id': attempt['id'], 'attempt': attempt['attempt'],
+            'status': states.QUEUED, 'lost': lost,
+            'code': error.code if error else said.get('code'),
+            'detail': error.detail if error else said.get('detail'),
+            'version_id': spec['id'], 'host': self._host})
+
+    # -- from callers who wait
+
+    async def serve(self, spec, request_id, payload, created_at):
+        """Run a request whose caller waits, and report it.
+
+        :param payload: JSON text as bytes.
+        :param created_at: when it was accepted, seconds since 1970.
+        :returns: the result, see ``Database.record``, response as bytes.
+        :raises exception.Busy: there was no room: nothing was recorded.
+        """
+        row = {'project_id': spec['project_id'],
+               'function_id': spec['function_id'], 'version_id': spec['id'],
+               'type': 'sync', 'event': 'webhook', 'created_at': created_at,
+               'executor': self._host, 'executor_id': self._incarnation}
+        record = {'id': request_id, 'attempt': 1, 'request': row,
+                  'payload': payload.decode()}
+        loop = asyncio.get_running_loop()
+        self._hold(request_id, asyncio.current_task())
+        show = loop.call_later(SHOW_AFTER, self._show, record)
+        try:
+            result = await self._run(spec, request_id, 1, payload)
+        except exception.Busy:
+            raise
+        except exception.PrataiError as error:
+            result = (_failed_start(error)
+                      if isinstance(error, exception.BuildError)
+                      else _platform_error(error.code, error.detail))
+        finally:
+            show.cancel()
+        if result['status'] is None:
+            result = _platform_error(result['code'], result['detail'])
+        self._report(dict(record, **result))
+        return result
+
+    def _show(self, record):
+        self._report(dict(record, status=states.RUNNING,
+                          started_at=time.time()))
+
+    # -- both
+
+    def _hold(self, request_id, task):
+        self._tasks[request_id] = task
+        self._idle.clear()
+        task.add_done_callback(lambda task: self._let_go(request_id, task))
+
+    def _let_go(self, request_id, task):
+        self._tasks.pop(request_id, None)
+        self._cancelled.discard(request_id)
+        if not self._tasks:
+            self._idle.set()
+        if not task.cancelled() and task.exception() is not None and \
+                not isinstance(task.exception(), exception.PrataiError):
+            LOG.error('Request %s: %s', request_id, task.exception(),
+                      exc_info=task.exception())
+
+    async def _run(self, spec, request_id, attempt, payload):
+        request = calls.Request(
+            request_id, attempt, payload, spec['timeout'],
+            self._conf.max_log, self._conf.max_response)
+
+        def started(call):
+            self._calls[request_id] = call
+            if request_id in self._cancelled:
+                call.cancel()
+
+        try:
+            outcome, start = await self._instances.run(spec, request,
+                                                       started)
+        finally:
+            self._calls.pop(request_id, None)
+        response = outcome.response
+        if response is not None:
+            try:
+                response = response.decode()
+            except UnicodeDecodeError:
+                response = None
+                outcome.status = states.FAILED
+                outcome.code = 'function.bad_response'
+                outcome.detail = 'The response is not JSON in UTF-8.'
+        return {'status': outcome.status, 'code': outcome.code,
+                'detail': outcome.detail, 'start': start,
+                'duration': round(outcome.duration, 3),
+                'started_at': outcome.started_at,
+                'finished_at': outcome.finished_at, 'response': response,
+                'logs': outcome.logs, 'truncated': outcome.truncated}
+
+    async def drain(self, seconds):
+        """Wait until nothing is in hand, or the time is over."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), seconds)
+        except asyncio.TimeoutError:
+            LOG.warning('%d requests did not end within %g s of grace',
+                        len(self._tasks), seconds)
+
+
+def _ended(status, code, detail, logs=''):
+    now = time.time()
+    return {'status': status, 'code': code, 'detail': detail,
+            'start': 'cold', 'duration': None, 'started_at': now,
+            'finished_at': now, 'response': None, 'logs': logs,
+            'truncated': False}
+
+
+def _failed_start(error):
+    """The import worked when the function was built, and now it does not."""
+    return _ended(states.FAILED, error.code, error.detail,
+                  getattr(error, 'output', ''))
+
+
+def _platform_error(code, detail):
+    return _ended(states.ERROR, code, detail)

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds on this node: the builder, then a first import of the function."""
+
+import asyncio
+import concurrent.futures
+import logging
+import threading
+
+from pratai import exception
+from pratai.drivers.builder import base as builder_base
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds between messages with new lines of a build log.
+LOG_INTERVAL = 0.3
+RETRY = 1.0
+
+
+class BuildLog:
+    """Collects the lines of a build and sends them every now and then.
+
+    :param send: called with text; returns False when nobody wants it.
+    :param most: characters that are kept of one build.
+    """
+
+    def __init__(self, send, most):
+        self._send = send
+        self._left = most
+        self._text = ''
+        self._lock = threading.Lock()
+        self._timer = None
+
+    def __call__(self, line):
+        with self._lock:
+            if self._left <= 0:
+                return
+            line = line.rstrip('\n') + '\n'
+            if len(line) > self._left:
+                line = line[:self._left] + '\n[the log was cut here]\n'
+                self._left = 0
+            self._left -= len(line)
+            self._text += line
+            if self._timer is None:
+                self._timer = threading.Timer(LOG_INTERVAL, self.flush)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def flush(self):
+        with self._lock:
+            text, self._text = self._text, ''
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = None
+            if not text:
+                return
+            try:
+                self._send(text)
+            except Exception as error:
+                LOG.warning('A part of a build log is lost: %s', error)
+
+
+class Builds:
+    """Runs builds in threads of its own.
+
+    :param loop: the executor's event loop, where instances live.
+    """
+
+    def __init__(self, conf, builder, runtimes, instances, conductor, loop,
+                 stopped):
+        self._conf = conf
+        self._builder = builder
+        self._runtimes = runtimes
+        self._instances = instances
+        self._conductor = conductor
+        self._loop = loop
+        self._stopped = stopped
+        self._held = {}
+        self._threads = concurrent.futures.ThreadPoolExecutor(
+            conf.conductor.builds_per_executor, thread_name_prefix='build')
+
+    def held(self):
+        """:returns: ids of the builds in hand."""
+        return list(self._held)
+
+    def submit(self, build):
+        """:param build: a dict of ``Database.build_claim``."""
+        if build['build_id'] in self._held:
+            return
+        self._held[build['build_id']] = build
+        self._threads.submit(self._run, build)
+
+    def cancel(self, version_ids):
+        """Stop building versions that are gone."""
+        for build_id, build in list(self._held.items()):
+            if build['version_id'] in version_ids:
+                self._builder.cancel(build_id)
+
+    def stop(self):
+        """Give up what is in hand: another executor starts it anew."""
+        for build_id in self.held():
+            self._builder.cancel(build_id)
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self, build):
+        log = BuildLog(
+            lambda text: self._conductor.build_log(
+                build['build_id'], build['attempt'], text),
+            self._conf.builder.max_log)
+        image = code = detail = None
+        try:
+            image = self._build(build, log)
+        except exception.PrataiError as error:
+            code, detail = error.code, error.detail
+            log(getattr(error, 'output', ''))
+            log('%s (%s)' % (detail, code))
+        except Exception:
+            LOG.exception('Build %s', build['build_id'])
+            code, detail = 'build.failed', 'The platform failed to build it.'
+        log.flush()
+        if self._stopped.is_set():
+            return
+        self._done(build, image, code, detail)
+        self._held.pop(build['build_id'], None)
+
+    def _build(self, build, log):
+        runtime = self._runtimes.get(build['runtime'])
+        if runtime is None:
+            raise exception.BuildError(
+                'runtime.not_found',
+                'This node has no runtime %s.' % build['runtime'])
+        image = self._builder.build(builder_base.Build(
+            build_id=build['build_id'], version_id=build['version_id'],
+            project_id=build['project_id'], runtime=runtime,
+            module=build['module'], requirements=build['requirements']), log)
+        log('Importing the function.')
+        spec = dict(build, id=build['version_id'], image=image)
+        asyncio.run_coroutine_threadsafe(
+            self._instances.check(spec), self._loop).result()
+        return image
+
+    def _done(self, build, image, code, detail):
+        """Bring the end of a build to a conductor, until it has it."""
+        while not self._stopped.is_set():
+            try:
+                self._conductor.build_done(build['build_id'],
+                                           build['attempt'], image, code,
+                                           detail)
+                return
+            except Exception as error:
+                LOG.warning('No conductor takes the end of a build: %s',
+                            error)
+                self._stopped.wait(RETRY)

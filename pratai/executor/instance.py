@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One life of one instance: start, requests, end.
+
+Runs in the executor's event loop. What the runner says is believed for its
+own request only; deadlines are kept on this side.
+"""
+
+import asyncio
+import logging
+import os
+import shutil
+import socket
+import time
+
+from pratai import exception
+from pratai.drivers.runtime import base as runtime_base
+from pratai.executor import call
+from pratai.executor import frames
+
+LOG = logging.getLogger(__name__)
+
+#: Children that wait for a request that has not come yet.
+SPARES = 2
+#: Seconds between looks whether a sandbox that starts is still alive.
+LOOK = 0.25
+#: Seconds in which a runner has to report a child that it was told to kill.
+KILL_GRACE = 3.0
+
+
+class Instance:
+    """A runner in a sandbox, of one version.
+
+    :param spec: the version, as ``Database.version_spec`` gives it.
+    :param runtime: the runtime, as the driver gives it.
+    :param threads: executor for what blocks; its threads must live as long
+        as the instance, because some drivers tie it to them.
+    :param on_death: called with the instance when it ended by itself.
+    """
+
+    def __init__(self, instance_id, spec, runtime, driver, conf, threads,
+                 on_death=None):
+        self.id = instance_id
+        self.spec = spec
+        self.ready = False
+        self.dead = False
+        self.running = 0
+        self.served = 0
+        self.last_used = time.monotonic()
+        self._runtime = runtime
+        self._driver = driver
+        self._conf = conf
+        self._threads = threads
+        self._on_death = on_death
+        self._loop = asyncio.get_running_loop()
+        self.control = None
+        self.configure = None
+        self._sandbox = None
+        self._calls = set()
+        self._idle = []
+        self._exits = {}
+        self._run_dir = os.path.join(conf.state_path, 'run', instance_id)
+        self._dir_fd = None
+
+    # -- start
+
+    async def start(self):
+        """Start the sandbox and import the function.
+
+        :raises exception.BuildError: the function's code cannot be used:
+            no ``main``, or an import that fails or never ends.
+        :raises exception.SandboxError: the platform cannot start it.
+        """
+        started = self._loop.create_future()
+        os.makedirs(self._run_dir, mode=0o700)
+        # NOTE: the socket is reached through its directory's descriptor: a
+        # path of a Unix socket may have 107 bytes only.
+        self._dir_fd = os.open(self._run_dir, os.O_RDONLY | os.O_DIRECTORY)
+        server = await self._loop.create_unix_server(
+            lambda: _Control(self, started), self._path('control.sock'))
+        try:
+            await self._launch()
+            await asyncio.wait_for(self._until_ready(started),
+                                   self._conf.executor.start_timeout)
+        except asyncio.TimeoutError:
+            await self.stop()
+            raise exception.BuildError(
+                'build.import_timeout',
+                'The import of the function did not end within %g seconds.'
+                % self._conf.executor.start_timeout) from None
+        except BaseException:
+            await self.stop()
+            raise
+        finally:
+            server.close()
+        self.ready = True
+
+    def _path(self, name):
+        return '/proc/self/fd/%d/%s' % (self._dir_fd, name)
+
+    async def _launch(self):
+        spec = self.spec
+        launch = runtime_base.Spec(
+            instance_id=self.id, run_dir=self._run_dir, image=spec['image'],
+            runtime=self._runtime, memory=spec['memory'], cpus=spec['cpus'],
+            network=spec['network'], timeout=spec['timeout'],
+            concurrency=self._concurrency())
+        self.configure = dict(
+            self._driver.settings(launch), type='configure',
+            module='new_module', entry='main', isolation=spec['isolation'],
+            concurrency=launch.concurrency, spares=SPARES,
+            max_response=self._conf.executor.max_response)
+        # Through a thread: starting a process blocks for milliseconds.
+        self._sandbox = await self._loop.run_in_executor(
+            self._threads, self._driver.start, launch)
+
+    def _concurrency(self):
+        return min(self.spec['concurrency'],
+                   self._conf.executor.instance_concurrency)
+
+    async def _until_ready(self, started):
+        while True:
+            done, _ = await asyncio.wait({started}, timeout=LOOK)
+            if done:
+                header, body = started.result()
+                break
+            state = await self._inspect()
+            if not state['running']:
+                raise exception.SandboxError(
+                    'The sandbox ended while it started: %s'
+                    % (state['output'][-500:].strip()
+                       or 'exit code %s' % state['exit_code']))
+        if header.get('type') == 'ready':
+            return
+        code = str(header.get('code', 'build.import_failed'))
+        raise ImportFailed(code, str(header.get('detail'))[:2000],
+                           body.decode(errors='replace'))
+
+    async def _inspect(self):
+        return await self._loop.run_in_executor(
+            self._threads, self._driver.inspect, self._sandbox)
+
+    # -- requests
+
+    def run(self, request):
+        """Start to run a request.
+
+        The caller has counted it in ``running`` already, so that nobody
+        else is given its place.
+
+        :param request: a :class:`pratai.executor.call.Request`.
+        :returns: the call; its ``done`` is a future of the outcome.
+        """
+        self.served += 1
+        current = call.Call(self, request, self._loop)
+        self._calls.add(current)
+        try:
+            connection = self._connection()
+            current.start(connection)
+        except OSError as error:
+            current.fail_platform('The instance cannot be reached: %s'
+                                  % error)
+            self._destroy_soon()
+        return current
+
+    def _connection(self):
+        while self._idle:
+            connection = self._idle.pop()
+            self._loop.remove_reader(connection)
+            return connection
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.setblocking(False)
+            connection.connect(self._path('runner.sock'))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def finished(self, current, connection, reusable):
+        """A call has its outcome; called by it."""
+        self._calls.discard(current)
+        self.running -= 1
+        self.last_used = time.monotonic()
+        if (reusable and not self.dead
+                and self.spec['isolation'] == 'instance'):
+            self._idle.append(connection)
+            # Readable while nothing was asked: the process is gone, or it
+            # babbles.
+            self._loop.add_reader(connection, self._drop_idle, connection)
+        elif connection is not None:
+            connection.close()
+
+    def _drop_idle(self, connection):
+        self._loop.remove_reader(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        connection.close()
+
+    def kill(self, pid):
+        """Have a child killed with all that it left behind."""
+        if self.control is not None:
+            self.control.send({'type': 'kill', 'pid': pid})
+
+    async def exit_of(self, pid):
+        """:returns: the runner's word on how a child ended, or None."""
+        future = self._exits.get(pid)
+        if future is None:
+            future = self._exits[pid] = self._loop.create_future()
+        try:
+            return await asyncio.wait_for(asyncio.shield(future), KILL_GRACE)
+        except asyncio.TimeoutError:
+            return None
+        finally:
+            self._exits.pop(pid, None)
+
+    async def oom_killed(self):
+        """:returns: whether the sandbox ran out of memory as a whole."""
+        return (await self._inspect())['oom_killed']
+
+    # -- end
+
+    def heard(self, header):
+        """The runner said something on the control connection."""
+        if header.get('type') != 'exited':
+            return
+        pid = header.get('pid')
+        future = self._exits.get(pid)
+        if future is None and len(self._exits) < 4096:
+            future = self._exits[pid] = self._loop.create_future()
+        if future is not None and not future.done():
+            future.set_result(header)
+        if not header.get('clean', True):
+            LOG.warning('Instance %s left processes behind that cannot be '
+                        'killed; it is destroyed', self.id)
+            self._destroy_soon()
+
+    def lost_control(self):
+        """The control connection ended: so did the runner."""
+        if not self.dead:
+            self._destroy_soon()
+
+    def misbehaved(self, why):
+        LOG.warning('Instance %s misbehaves (%s); it is destroyed', self.id,
+                    why)
+        self._destroy_soon()
+
+    def _destroy_soon(self):
+        if not self.dead:
+            self.dead = True
+            task = self._loop.create_task(self._died())
+            self._death = task  # keeps the task alive
+
+    async def _died(self):
+        if self._on_death is not None:
+            self._on_death(self)
+        await self.stop()
+
+    async def stop(self):
+        """Kill everything in the sandbox and remove what it had."""
+        self.dead = True
+        self.ready = False
+        for connection in list(self._idle):
+            self._drop_idle(connection)
+        if self.control is not None:
+            self.control.close()
+        if self._sandbox is not None:
+            sandbox, self._sandbox = self._sandbox, None
+            try:
+                await self._loop.run_in_executor(
+                    self._threads, self._driver.stop, sandbox)
+            except Exception:
+                LOG.exception('Cannot stop instance %s', self.id)
+        for current in list(self._calls):
+            current.instance_gone()
+        if self._dir_fd is not None:
+            os.close(self._dir_fd)
+            self._dir_fd = None
+            shutil.rmtree(self._run_dir, ignore_errors=True)
+
+
+class ImportFailed(exception.BuildError):
+    """The runner could not import the function; ``output`` has the
+    traceback."""
+
+    def __init__(self, code, detail, output):
+        super().__init__(code, detail)
+        self.output = output
+
+
+class _Control(asyncio.Protocol):
+    """The runner's control connection; the first one only."""
+
+    def __init__(self, instance, started):
+        self._instance = instance
+        self._started = started
+        self._reader = frames.Reader(max_body=256 * 1024)
+        self._transport = None
+
+    def connection_made(self, transport):
+        self._transport = transport
+        if self._instance.control is not None:
+            transport.abort()
+            return
+        self._instance.control = self
+        self.send(self._instance.configure)
+
+    def send(self, header):
+        if not self._transport.is_closing():
+            self._transport.write(frames.pack(header))
+
+    def close(self):
+        self._transport.abort()
+
+    def data_received(self, data):
+        if self._instance.control is not self:
+            return
+        try:
+            received = self._reader.feed(data)
+        except frames.ProtocolError as error:
+            self._instance.misbehaved(str(error))
+            return
+        for header, body in received:
+            if not self._started.done():
+                self._started.set_result((header, body))
+            else:
+                self._instance.heard(header)
+
+    def connection_lost(self, error):
+        if self._instance.control is not self:
+            return
+        if not self._started.done():
+            self._started.set_exception(exception.SandboxError(
+                'The runner ended before it was ready.'))
+        elif self._instance.ready:
+            self._instance.lost_control()

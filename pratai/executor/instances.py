@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The instances of a node: carries out what :mod:`pool` decides."""
+
+import asyncio
+import collections
+import dataclasses
+import logging
+import time
+import uuid
+
+from pratai import exception
+from pratai.executor import instance
+from pratai.executor import pool
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(eq=False)
+class _Waiter:
+    spec: dict
+    future: asyncio.Future
+
+
+class Instances:
+    """Runs in the executor's event loop, all of it.
+
+    :param runtimes: {name: runtime} of the driver.
+    :param memory: MB that may be promised.
+    """
+
+    def __init__(self, conf, driver, runtimes, memory, threads):
+        self._conf = conf
+        self._driver = driver
+        self._runtimes = runtimes
+        self._threads = threads
+        self._limits = pool.Limits(
+            memory=memory, max_running=conf.executor.max_running,
+            max_instances=conf.executor.max_instances,
+            instance_concurrency=conf.executor.instance_concurrency)
+        self._instances = {}
+        self._versions = collections.Counter()
+        self._waiters = []
+        self._starts = set()
+        self.memory_used = 0
+        self.running = 0
+
+    def __len__(self):
+        return len(self._instances)
+
+    async def run(self, spec, request, on_start=None):
+        """Run a request of a version in an instance.
+
+        :param on_start: called with the call once it runs.
+        :returns: (:class:`pratai.executor.call.Outcome`, 'cold' or 'warm')
+        :raises exception.Busy: there was no room in time.
+        :raises exception.SandboxError: no instance can be started.
+        :raises exception.BuildError: the function cannot be imported.
+        """
+        chosen = await self._acquire(spec)
+        start = 'warm' if chosen.served else 'cold'
+        try:
+            call = chosen.run(request)
+            if on_start is not None:
+                on_start(call)
+            return await call.done, start
+        finally:
+            self._release(spec)
+
+    async def _acquire(self, spec):
+        waiter = _Waiter(spec, asyncio.get_running_loop().create_future())
+        self._waiters.append(waiter)
+        self._serve()
+        try:
+            # An instance that starts has its own time limit, and those who
+            # wait for it wait as long.
+            patience = self._conf.executor.room_seconds
+            if self._is_starting(spec):
+                patience += self._conf.executor.start_timeout
+            if not waiter.future.done():
+                await asyncio.wait({waiter.future}, timeout=patience)
+            if not waiter.future.done():
+                raise exception.Busy(
+                    'There is no room to run the function now.')
+            return waiter.future.result()
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+
+    def _is_starting(self, spec):
+        return any(not one.ready and one.spec['id'] == spec['id']
+                   for one in self._instances.values())
+
+    def _serve(self):
+        """Give those who wait what there is, the oldest first."""
+        stuck = set()
+        for waiter in list(self._waiters):
+            spec = waiter.spec
+            if spec['id'] in stuck:
+                continue
+            waiting = sum(1 for other in self._waiters
+                          if other.spec['id'] == spec['id'])
+            decision = pool.decide(
+                spec, self._views(), self.memory_used, self.running,
+                self._versions[spec['id']], waiting - 1, self._limits)
+            if decision.action == pool.USE:
+                self._waiters.remove(waiter)
+                chosen = self._instances[decision.instance]
+                self._reserve(spec, chosen)
+                waiter.future.set_result(chosen)
+                continue
+            stuck.add(spec['id'])
+            if decision.action == pool.START:
+                if decision.evict is not None:
+                    self._drop(self._instances[decision.evict])
+                self._start(spec)
+
+    def _reserve(self, spec, chosen):
+        chosen.running += 1
+        self.running += 1
+        self.memory_used += spec['memory']
+        self._versions[spec['id']] += 1
+
+    def _release(self, spec):
+        self.running -= 1
+        self.memory_used -= spec['memory']
+        self._versions[spec['id']] -= 1
+        if self._waiters:
+            self._serve()
+
+    def _views(self):
+        return [pool.View(one.id, one.spec['id'], one.ready, one.running,
+                          one.last_used)
+                for one in self._instances.values() if not one.dead]
+
+    # -- start and end
+
+    def _new(self, spec, on_death=None):
+        runtime = self._runtimes.get(spec['runtime'])
+        if runtime is None:
+            raise exception.SandboxError('This node has no runtime %s.'
+                                         % spec['runtime'])
+        return instance.Instance(uuid.uuid4().hex, spec, runtime,
+                                 self._driver, self._conf, self._threads,
+                                 on_death)
+
+    def _start(self, spec):
+        try:
+            new = self._new(spec, self._gone)
+        except exception.SandboxError as error:
+            self._fail(spec, error)
+            return
+        self._instances[new.id] = new
+        task = asyncio.get_running_loop().create_task(self._started(new))
+        self._starts.add(task)
+        task.add_done_callback(self._starts.discard)
+
+    async def _started(self, new):
+        try:
+            await new.start()
+        except Exception as error:
+            self._instances.pop(new.id, None)
+            if not isinstance(error, exception.PrataiError):
+                LOG.exception('Cannot start an instance')
+                error = exception.SandboxError(
+                    'The instance cannot be started: %s' % error)
+            self._fail(new.spec, error)
+        self._serve()
+
+    def _fail(self, spec, error):
+        """Nobody who waits for this version gets an instance."""
+        for waiter in [one for one in self._waiters
+                       if one.spec['id'] == spec['id']]:
+            self._waiters.remove(waiter)
+            if not waiter.future.done():
+                waiter.future.set_exception(error)
+
+    def _gone(self, dead):
+        self._instances.pop(dead.id, None)
+        self._serve()
+
+    def _drop(self, one):
+        self._instances.pop(one.id, None)
+        task = asyncio.get_running_loop().create_task(one.stop())
+        self._starts.add(task)
+        task.add_done_callback(self._starts.discard)
+
+    async def check(self, spec):
+        """Start an instance of a version to see that it can be imported.
+
+        :raises exception.BuildError: it cannot, and why.
+        :raises exception.SandboxError: the platform cannot start it.
+        """
+        new = self._new(spec)
+        try:
+            await new.start()
+        finally:
+            await new.stop()
+
+    def expire(self):
+        """Stop what was idle for too long."""
+        for name in pool.expired(self._views(), time.monotonic(),
+                                 self._conf.executor.idle_seconds):
+            self._drop(self._instances[name])
+        self._serve()
+
+    def forget(self, version_ids):
+        """Stop the idle instances of versions that are gone; those that run
+        something expire."""
+        for one in list(self._instances.values()):
+            if one.spec['id'] in version_ids and one.ready \
+                    and not one.running:
+                self._drop(one)
+
+    async def stop(self):
+        """Stop all of them."""
+        doomed = list(self._instances.values())
+        self._instances.clear()
+        await asyncio.gather(*(one.stop() for one in doomed))

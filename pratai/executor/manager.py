@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an executor does when a conductor calls; see rpcapi."""
+
+import asyncio
+
+
+class ExecutorManager:
+    """Brings calls, which come in threads, to the event loop.
+
+    :param incarnation: of this life; work meant for another one is dropped,
+        because its leases were given up when this one registered.
+    """
+
+    def __init__(self, incarnation, attempts, builds, instances, loop):
+        self._incarnation = incarnation
+        self._attempts = attempts
+        self._builds = builds
+        self._instances = instances
+        self._loop = loop
+
+    def run(self, incarnation, specs, attempts):
+        """Run attempts and report them.
+
+        :param specs: the versions that are needed.
+        :param attempts: dicts of id, attempt, version_id, payload (text).
+        """
+        if incarnation == self._incarnation:
+            self._loop.call_soon_threadsafe(self._submit, specs, attempts)
+
+    def _submit(self, specs, attempts):
+        specs = {spec['id']: spec for spec in specs}
+        for attempt in attempts:
+            self._attempts.submit(specs[attempt['version_id']], attempt)
+
+    def build(self, incarnation, builds):
+        if incarnation == self._incarnation:
+            for build in builds:
+                self._builds.submit(build)
+
+    def cancel(self, request_id):
+        """:returns: whether it was in hand; its end will be reported."""
+        return self._in_loop(self._attempts.cancel, request_id)
+
+    def logs(self, request_id):
+        """:returns: {'logs', 'truncated'} of a request so far."""
+        return self._in_loop(self._attempts.logs, request_id)
+
+    def forget(self, version_ids):
+        """Drop what is kept of versions that are gone."""
+        self._builds.cancel(version_ids)
+        self._loop.call_soon_threadsafe(self._instances.forget, version_ids)
+
+    def _in_loop(self, function, *args):
+        async def run():
+            return function(*args)
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()

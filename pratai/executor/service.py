@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An executor: event loop, data port, RPC server, heartbeat."""
+
+import asyncio
+import concurrent.futures
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+import uuid
+
+import uvicorn
+
+from pratai import drivers
+from pratai import rpc
+from pratai import service
+from pratai import version
+from pratai.conductor import rpcapi as conductor_rpcapi
+from pratai.executor import attempts
+from pratai.executor import builds
+from pratai.executor import data
+from pratai.executor import instances
+from pratai.executor import manager
+from pratai.executor import reporter
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds between looks for instances that were idle for too long.
+EXPIRE_INTERVAL = 5.0
+
+
+def node_memory(conf):
+    """:returns: MB that requests of this node may be promised."""
+    if conf.executor.memory:
+        return conf.executor.memory
+    total = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    return total * 3 // 4 // (1024 * 1024)
+
+
+class ExecutorService:
+    """Owns the instances and builds of a node."""
+
+    def __init__(self, conf, transport):
+        self._conf = conf
+        self._transport = transport
+        self._conductor = conductor_rpcapi.ConductorAPI(transport)
+        self._incarnation = uuid.uuid4().hex
+        self._started_at = time.time()
+        self._key = secrets.token_hex(32)
+        self._driver = drivers.load(drivers.RUNTIME,
+                                    conf.executor.runtime_driver, conf)
+        self._builder = drivers.load(drivers.BUILDER, conf.builder.driver,
+                                     conf, self._driver)
+        self._runtimes = {item['name']: item
+                          for item in self._driver.runtimes()}
+        self._memory = node_memory(conf)
+        self._stopped = threading.Event()
+        self._draining = False
+        self._registered = False
+        # NOTE: sandboxes end with the thread that started them (see the
+        # process driver): threads of this pool live as long as it does.
+        self._threads = concurrent.futures.ThreadPoolExecutor(
+            8, thread_name_prefix='sandbox')
+        self._loop = asyncio.new_event_loop()
+        self._reporter = reporter.Reporter(self._conductor.report)
+        self._beat = service.Periodic(
+            'Heartbeat of pratai-executor', conf.executor.heartbeat_interval,
+            self._heartbeat)
+        self._thread = threading.Thread(target=self._run_loop,
+                                        name='executor', daemon=True)
+
+    # -- start
+
+    def start(self):
+        """Serve; returns when the data port is open.
+
+        :raises OSError: the data port is taken.
+        """
+        self._driver.reconcile()
+        self._socket = self._listen()
+        ready = threading.Event()
+        self._loop.call_soon(lambda: self._loop.create_task(
+            self._prepare(ready)))
+        self._thread.start()
+        ready.wait()
+        self._reporter.start()
+        self._server = rpc.server(self._transport, rpc.EXECUTOR,
+                                  self._conf.host, self._manager)
+        self._server.start()
+        self._beat.run_once()
+        self._beat.start()
+
+    def _listen(self):
+        host = self._conf.executor.data_host
+        family = socket.AF_INET6 if ':' in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, self._conf.executor.data_port))
+        except OSError as error:
+            raise OSError('The data port %s:%d: %s' % (
+                host, self._conf.executor.data_port, error.strerror)
+            ) from error
+        listener.listen(1024)
+        self._url = data.url(self._conf, listener.getsockname()[1])
+        return listener
+
+    def _run_loop(self):
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    async def _prepare(self, ready):
+        self._instances = instances.Instances(
+            self._conf, self._driver, self._runtimes, self._memory,
+            self._threads)
+        self._attempts = attempts.Attempts(
+            self._conf, self._instances, self._reporter.add,
+            self._conf.host, self._incarnation)
+        self._builds = builds.Builds(
+            self._conf, self._builder, self._runtimes, self._instances,
+            self._conductor, self._loop, self._stopped)
+        self._manager = manager.ExecutorManager(
+            self._incarnation, self._attempts, self._builds, self._instances,
+            self._loop)
+        config = uvicorn.Config(
+            data.DataPort(self._attempts, self._key,
+                          self._conf.webhook.max_body + 1024),
+            http='httptools', ws='none', lifespan='off', loop='none',
+            log_config=None, access_log=False, server_header=False,
+            date_header=False, timeout_keep_alive=3600)
+        self._http = uvicorn.Server(config)
+        self._http_task = self._loop.create_task(
+            self._http._serve(sockets=[self._socket]))
+        self._expiry = self._loop.create_task(self._expire())
+        ready.set()
+
+    async def _expire(self):
+        while True:
+            await asyncio.sleep(EXPIRE_INTERVAL)
+            self._instances.expire()
+
+    # -- heartbeat
+
+    def _details(self):
+        described = self._driver.describe()
+        return {'pid': os.getpid(), 'version': version.version_string(),
+                'runtime_driver': self._conf.executor.runtime_driver,
+                'isolation': described['isolation'],
+                'limits': described['limits'],
+                'warnings': described['warnings'],
+                'runtimes': sorted(self._runtimes),
+                'memory': self._memory,
+                'memory_used': self._instances.memory_used,
+                'running': self._instances.running,
+                'instances': len(self._instances),
+                'draining': self._draining}
+
+    def _heartbeat(self):
+        if not self._registered:
+            self._register()
+            return
+        held = list(dict.fromkeys(self._attempts.held()
+                                  + self._reporter.pending()))
+        answer = self._conductor.heartbeat(
+            self._conf.host, self._incarnation, self._details(), held,
+            self._builds.held())
+        if not answer['known']:
+            self._register()
+
+    def _register(self):
+        self._conductor.register(
+            self._conf.host, self._incarnation, self._started_at,
+            self._details(),
+            {'data_url': self._url, 'key': self._key,
+             'max_running': self._conf.executor.max_running},
+            [{key: item[key] for key in
+              ('name', 'language', 'version', 'description')}
+             for item in self._runtimes.values()])
+        self._registered = True
+
+    # -- end
+
+    def stop(self):
+        """Finish what runs, for at most the grace time, report, and end."""
+        self._draining = True
+        grace = self._conf.executor.shutdown_grace
+        self._beat.run_once()
+        asyncio.run_coroutine_threadsafe(
+            self._attempts.drain(grace), self._loop).result()
+        self._server.stop()
+        self._server.wait()
+        self._stopped.set()
+        self._builds.stop()
+        self._reporter.stop(grace)
+        self._beat.stop()
+        try:
+            self._conductor.leave(self._conf.host, self._incarnation)
+        except Exception as error:
+            LOG.warning('No conductor takes the goodbye: %s', error)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._threads.shutdown()
+
+    async def _end(self):
+        self._expiry.cancel()
+        self._http.should_exit = True
+        self._http.force_exit = True
+        await self._http_task
+        await self._instances.stop()

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pratai-conductor: the conductor as a process of its own."""
+
+import sys
+
+from oslo_log import log
+
+from pratai import conf as configuration
+from pratai import rpc
+from pratai import service
+from pratai.conductor import service as conductor_service
+from pratai.db import api as db_api
+
+
+def main():
+    conf = configuration.new(sys.argv[1:], program='pratai-conductor')
+    log.setup(conf, 'pratai')
+    conductor = conductor_service.ConductorService(
+        conf, db_api.Database(conf), rpc.transport(conf))
+    conductor.start()
+    service.wait_for_signal()
+    conductor.stop()

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pratai-standalone: all of Pratai in one process."""
+
+import os
+import subprocess
+import sys
+
+from oslo_config import cfg
+from oslo_log import log
+
+from pratai import conf as configuration
+from pratai.conf import api
+from pratai.conf import default
+from pratai.conf import executor
+from pratai.conf import webhook
+
+
+def _configuration(args):
+    conf = cfg.ConfigOpts()
+    conf.register_cli_opts(default.OPTS)
+    for group, names in ((api, ('host', 'port')),
+                         (webhook, ('host', 'port')),
+                         (executor, ('data_port',))):
+        conf.register_cli_opts([option for option in group.OPTS
+                                if option.name in names], group=group.GROUP)
+    configuration.register(conf)
+    from pratai import standalone
+    standalone.set_defaults(conf)
+    conf(args, project='pratai', prog='pratai-standalone',
+         description='All of Pratai in one process: API, webhook app, '
+                     'conductor and executor on SQLite, for one machine.')
+    return conf
+
+
+def main():
+    conf = _configuration(sys.argv[1:])
+    log.setup(conf, 'pratai')
+    from pratai import service
+    from pratai import standalone
+    try:
+        os.makedirs(conf.state_path, mode=0o755, exist_ok=True)
+        # NOTE: in a process of its own: what migrations import would stay
+        # in memory for as long as this one lives.
+        subprocess.run(
+            [sys.executable, '-m', 'pratai.cmd.manage']
+            + [item for path in conf.config_file or ()
+               for item in ('--config-file', path)]
+            + ['--database-connection', conf.database.connection,
+               'db', 'sync'], check=True)
+        server = standalone.Standalone(conf)
+        server.start()
+    except (OSError, ValueError, RuntimeError) as error:
+        standalone.fail(error)
+    except subprocess.CalledProcessError:
+        standalone.fail('the database cannot be prepared, see above')
+    print('Pratai serves the API on http://%s:%d and webhooks on '
+          'http://%s:%d; stop it with Ctrl-C.' % (
+              conf.api.host, conf.api.port, conf.webhook.host,
+              conf.webhook.port), flush=True)
+    name = service.wait_for_signal()
+    print('%s: Pratai finishes what runs and stops.' % name, flush=True)
+    server.stop()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All of Pratai in one process: SQLite, no broker, no Docker, no Keystone.
+
+The services are the very ones that run apart elsewhere; what is embedded is
+the database, the transport (:mod:`pratai.inproc`) and the HTTP servers.
+"""
+
+import ipaddress
+import logging
+import os
+import socket
+import sys
+
+from pratai import drivers
+from pratai import http_server
+from pratai import rpc
+from pratai import service
+from pratai.api import app as api_app
+from pratai.conductor import rpcapi as conductor_rpcapi
+from pratai.conductor import service as conductor_service
+from pratai.db import api as db_api
+from pratai.executor import rpcapi as executor_rpcapi
+from pratai.executor import service as executor_service
+from pratai.webhook import app as webhook_app
+
+LOG = logging.getLogger(__name__)
+
+
+def default_state_path():
+    """:returns: where state is kept when nobody says."""
+    if os.geteuid() == 0:
+        return '/var/lib/pratai'
+    return os.path.join(os.environ.get('XDG_DATA_HOME')
+                        or os.path.expanduser('~/.local/share'), 'pratai')
+
+
+def set_defaults(conf):
+    """Make the embedded form what options say when they are not set."""
+    conf.set_default('state_path', default_state_path())
+    conf.set_default('auth_strategy', 'noauth', group='api')
+
+
+def check_loopback(conf):
+    """:raises ValueError: noauth would be open to other machines."""
+    if conf.api.auth_strategy != 'noauth':
+        return
+    for option, host in (('[api]host', conf.api.host),
+                         ('[executor]data_host', conf.executor.data_host)):
+        addresses = {item[4][0] for item in socket.getaddrinfo(host, None)}
+        if not all(ipaddress.ip_address(address.split('%')[0]).is_loopback
+                   for address in addresses):
+            raise ValueError(
+                '%s is %s, but without Keystone (auth_strategy = noauth) '
+                'Pratai only listens on loopback addresses: everybody who '
+                'reaches it may do everything.' % (option, host))
+
+
+class Standalone:
+    """start() it, stop() it."""
+
+    def __init__(self, conf):
+        check_loopback(conf)
+        self._conf = conf
+        self._database = db_api.Database(conf)
+        transport = rpc.transport(conf, 'inproc://pratai/')
+        conductor = conductor_rpcapi.ConductorAPI(transport)
+        self._conductor = conductor_service.ConductorService(
+            conf, self._database, transport)
+        self._executor = executor_service.ExecutorService(conf, transport)
+        self._webhooks = webhook_app.Webhooks(conf, self._database,
+                                              conductor)
+        store = drivers.load(drivers.PACKAGE_STORE,
+                             conf.package_store.driver, conf)
+        self._servers = [
+            http_server.HTTPServer(
+                'API', api_app.build_app(
+                    conf, conductor, executor_rpcapi.ExecutorAPI(transport),
+                    store, self._database),
+                conf.api.host, conf.api.port, conf.api.threads,
+                conf.limits.max_package + 1024 * 1024),
+            http_server.HTTPServer(
+                'webhook app', webhook_app.build_app(conf, self._webhooks),
+                conf.webhook.host, conf.webhook.port, conf.webhook.threads,
+                conf.webhook.max_body)]
+        self._registrations = [
+            service.Registration(conf, self._database, binary)
+            for binary in ('pratai-api', 'pratai-webhook')]
+        # In the order of their start; the end is the other way round, so
+        # that nothing is accepted that nobody is left to record.
+        self._parts = [self._conductor, self._executor, self._webhooks,
+                       *self._registrations, *self._servers]
+
+    def start(self):
+        for part in self._parts:
+            part.start()
+
+    def stop(self):
+        for part in reversed(self._parts):
+            part.stop()
+        self._database.dispose()
+
+
+def fail(message):
+    """End the process with one line."""
+    sys.stderr.write('pratai-standalone: %s\n' % message)
+    sys.exit(1)

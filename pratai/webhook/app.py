@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The webhook app: where events come in.
+
+``POST /function/{function_id}``: see api-ref, webhook.
+"""
+
+import json
+import re
+import time
+
+from oslo_middleware import healthcheck
+from oslo_middleware import request_id as request_id_middleware
+import pecan
+from pecan import rest
+
+from pratai import exception
+from pratai import states
+from pratai.api import faults
+from pratai.api import pecan_speed
+from pratai.db import base
+from pratai.webhook import acceptor
+from pratai.webhook import body as bodies
+from pratai.webhook import callers
+from pratai.webhook import direct
+
+_ID = re.compile('[0-9a-f]{32}')
+MOST_FUNCTIONS = 10000
+
+
+class Functions:
+    """Remembers functions for a moment."""
+
+    def __init__(self, conf, database):
+        self._seconds = conf.webhook.cache_seconds
+        self._db = database
+        self._known = {}
+
+    def get(self, function_id):
+        """:raises exception.NotFound: there is no such function."""
+        now = time.monotonic()
+        known = self._known.get(function_id)
+        if known is None or known[1] < now:
+            if not _ID.fullmatch(function_id):
+                raise exception.NotFound('function', function_id[:64])
+            known = (self._db.function_get(function_id), now + self._seconds)
+            if len(self._known) > MOST_FUNCTIONS:
+                self._known.clear()
+            self._known[function_id] = known
+        return known[0]
+
+    def fresh(self, function_id):
+        """As :meth:`get`, but asks the database."""
+        self._known.pop(function_id, None)
+        return self.get(function_id)
+
+
+class Webhooks:
+    """What the app works with; start() it before, stop() it after.
+
+    :param conductor: a ``ConductorAPI``.
+    """
+
+    def __init__(self, conf, database, conductor):
+        self.conf = conf
+        self.functions = Functions(conf, database)
+        self.callers = callers.Callers(conf)
+        self.acceptor = acceptor.Acceptor(conf, database, conductor.hint)
+        self.direct = direct.DirectPath(conf, conductor.place)
+
+    def start(self):
+        self.acceptor.start()
+
+    def stop(self):
+        self.acceptor.stop()
+
+
+class FunctionController(rest.RestController):
+
+    def __init__(self, webhooks):
+        self._webhooks = webhooks
+        self._conf = webhooks.conf
+
+    @pecan.expose()
+    def post(self, function_id, token=None, **ignored):
+        request = pecan.request
+        function = self._webhooks.functions.get(function_id)
+        body = request.body
+        self._authorize(request, function, body, token)
+        payload = bodies.payload(body, self._conf.webhook.max_depth)
+        if function['status'] not in (states.INACTIVE, states.ACTIVE):
+            function = self._usable(function_id)
+        request_id = request.environ[request_id_middleware.ENV_REQUEST_ID]
+        if function['type'] == 'sync':
+            return self._wait(function, request_id, payload)
+        return self._accept(function, request_id, payload)
+
+    def _authorize(self, request, function, body, token):
+        token = request.headers.get('X-Pratai-Token', token)
+        if not function['public'] and not self._webhooks.callers.may(
+                request.environ, function, body, token):
+            raise exception.Unauthorized(
+                'The function is private: it takes its own token in '
+                'X-Pratai-Token, or a signature in X-Hub-Signature-256.')
+
+    def _usable(self, function_id):
+        function = self._webhooks.functions.fresh(function_id)
+        if function['status'] == states.BUILDING:
+            raise exception.Conflict(
+                'The function is being built; try again in a moment.',
+                code='function.building', retry_after=1)
+        if function['status'] == states.ERROR:
+            raise exception.Conflict(
+                'The function cannot run: %s' % function['status_detail'],
+                code='function.in_error')
+        return function
+
+    def _accept(self, function, request_id, payload):
+        self._webhooks.acceptor.accept({
+            'id': request_id, 'project_id': function['project_id'],
+            'function_id': function['id'],
+            'version_id': function['version_id'], 'type': 'async',
+            'event': 'webhook', 'status': states.QUEUED, 'attempt': 0,
+            'failures': 0,
+            'max_attempts': self._conf.conductor.max_attempts,
+            'created_at': base.now()}, payload)
+        pecan.response.status = 202
+        return self._json(json.dumps({'request_id': request_id}).encode())
+
+    def _wait(self, function, request_id, payload):
+        answer = self._webhooks.direct.run(function, request_id, payload)
+        response = pecan.response
+        response.status = answer.status
+        headers = response.headers
+        headers['X-Pratai-Request-Id'] = request_id
+        for name in ('Status', 'Duration', 'Start'):
+            value = answer.headers.get('x-' + name)
+            if value:
+                headers['X-Pratai-' + name] = value
+        if 'retry-after' in answer.headers:
+            headers['Retry-After'] = answer.headers['retry-after']
+        return self._json(answer.body)
+
+    @staticmethod
+    def _json(body):
+        pecan.response.content_type = 'application/json'
+        pecan.response.body = body
+        return pecan.response
+
+
+class RootController:
+
+    def __init__(self, webhooks):
+        self.function = FunctionController(webhooks)
+
+
+class _Entrance:
+    """Gives each request its id, and refuses what is too large."""
+
+    def __init__(self, application, most):
+        self._application = application
+        self._most = most
+
+    def __call__(self, environ, start_response):
+        environ[request_id_middleware.ENV_REQUEST_ID] = (
+            base.time_ordered_id())
+        try:
+            bodies.check_length(environ, self._most)
+        except exception.PrataiError as error:
+            return faults.answer(environ, error)(environ, start_response)
+        return self._application(environ, start_response)
+
+
+def build_app(conf, webhooks):
+    """:returns: the WSGI application.
+
+    :param webhooks: a :class:`Webhooks`, started.
+    """
+    pecan_speed.apply()
+    application = pecan.make_app(
+        RootController(webhooks), force_canonical=False,
+        hooks=[faults.ErrorHook()])
+    application = healthcheck.Healthcheck(
+        application, {'path': '/healthcheck', 'backends': ''})
+    application = faults.Faults(application)
+    return _Entrance(application, conf.webhook.max_body)

@@ -43,15 +43,28 @@ def transport(conf, url=None):
         conf, url=url, allowed_remote_exmods=['pratai.exception'])
 
 
-def server(transport, topic, host, endpoint):
-    """A server for calls to ``topic``; start(), stop() and wait() it.
+class Server:
+    """Answers calls to ``topic``; start() it, stop() it.
 
     :param endpoint: the object whose public methods may be called.
+    :param threads: calls that are answered at once. An idle thread of
+        futurist, which oslo.messaging uses, wakes once a second.
     """
-    return oslo_messaging.get_rpc_server(
-        transport, oslo_messaging.Target(topic=topic, server=host),
-        [_Endpoint(endpoint)],
-        access_policy=oslo_messaging.DefaultRPCAccessPolicy)
+
+    def __init__(self, transport, topic, host, endpoint, threads=8):
+        self._threads = threads
+        self._server = oslo_messaging.get_rpc_server(
+            transport, oslo_messaging.Target(topic=topic, server=host),
+            [_Endpoint(endpoint)],
+            access_policy=oslo_messaging.DefaultRPCAccessPolicy)
+
+    def start(self):
+        self._server.start(override_pool_size=self._threads)
+
+    def stop(self):
+        """Take no more calls and finish those that are under way."""
+        self._server.stop()
+        self._server.wait()
 
 
 class _Endpoint:

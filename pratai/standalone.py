@@ -19,7 +19,6 @@ from pratai.api import app as api_app
 from pratai.conductor import rpcapi as conductor_rpcapi
 from pratai.conductor import service as conductor_service
 from pratai.db import api as db_api
-from pratai.executor import rpcapi as executor_rpcapi
 from pratai.executor import service as executor_service
 from pratai.webhook import app as webhook_app
 
@@ -73,9 +72,8 @@ class Standalone:
                              conf.package_store.driver, conf)
         self._servers = [
             http_server.HTTPServer(
-                'API', api_app.build_app(
-                    conf, conductor, executor_rpcapi.ExecutorAPI(transport),
-                    store, self._database),
+                'API', api_app.build_app(conf, self._database, conductor,
+                                         store),
                 conf.api.host, conf.api.port, conf.api.threads,
                 conf.limits.max_package + 1024 * 1024),
             http_server.HTTPServer(

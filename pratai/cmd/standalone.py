@@ -20,7 +20,7 @@ def _configuration(args):
     conf.register_cli_opts(default.OPTS)
     for group, names in ((api, ('host', 'port')),
                          (webhook, ('host', 'port')),
-                         (executor, ('data_port',))):
+                         (executor, ('data-port',))):
         conf.register_cli_opts([option for option in group.OPTS
                                 if option.name in names], group=group.GROUP)
     configuration.register(conf)

@@ -100,6 +100,17 @@ class ConductorManager:
         return (self._db.cancel_running(request_id)
                 or self._db.cancel_queued(request_id))
 
+    def logs(self, request_id):
+        """:returns: {'logs', 'truncated'} of a request, so far if it runs."""
+        row = self._db.request_logs(request_id)
+        if row['status'] == states.RUNNING and row['executor']:
+            try:
+                return self._executor.logs(row['executor'], request_id)
+            except rpc.Error as error:
+                LOG.warning('Executor %s does not answer: %s',
+                            row['executor'], error)
+        return {'logs': row['logs'], 'truncated': row['truncated']}
+
     def register(self, host, incarnation, started_at, details, private,
                  runtimes):
         """An executor is there (again).
@@ -139,7 +150,8 @@ class ConductorManager:
         for item in results:
             if item['status'] == states.QUEUED and 'version_id' in item:
                 self.dispatcher.refused(item['version_id'], item['host'])
-        self.dispatcher.wake()
+        if any('request' not in item for item in results):
+            self.dispatcher.wake()
 
     def build_log(self, build_id, attempt, text):
         """:returns: False when the builder may stop."""

@@ -37,6 +37,10 @@ class ConductorAPI(rpc.Client):
         """:returns: False when the request was finished already."""
         return self._call('cancel', timeout=SOON, request_id=request_id)
 
+    def logs(self, request_id):
+        """:returns: what a running request has printed so far."""
+        return self._call('logs', timeout=SOON, request_id=request_id)
+
     def register(self, host, incarnation, started_at, details, private,
                  runtimes):
         return self._call('register', timeout=LATER, host=host,

@@ -10,7 +10,7 @@ class ConductorService:
 
     def __init__(self, conf, database, transport):
         self.manager = manager.ConductorManager(conf, database, transport)
-        self._server = rpc.server(transport, rpc.CONDUCTOR, conf.host,
+        self._server = rpc.Server(transport, rpc.CONDUCTOR, conf.host,
                                   self.manager)
         self._sweep = service.Periodic(
             'The sweep', conf.conductor.sweep_interval, self.manager.sweep)
@@ -26,6 +26,5 @@ class ConductorService:
     def stop(self):
         self._sweep.stop()
         self._server.stop()
-        self._server.wait()
         self.manager.dispatcher.stop()
         self._registration.stop()

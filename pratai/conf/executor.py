@@ -10,7 +10,7 @@ OPTS = [
                        help='Address of the data port: where the webhook app '
                             'brings requests whose callers wait. It must be '
                             'reachable from there, and from nowhere else.'),
-    cfg.PortOpt('data_port', default=9897,
+    cfg.PortOpt('data-port', default=9897,
                 help='Port of the data port; 0 takes a free one.'),
     cfg.StrOpt('data_url',
                help='URL under which the webhook app reaches the data port; '

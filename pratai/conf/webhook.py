@@ -11,7 +11,7 @@ OPTS = [
     cfg.PortOpt('port', default=9898,
                 help='Port that pratai-standalone serves webhooks on.'),
     cfg.StrOpt(
-        'public_url', default='http://localhost:9898',
+        'public_url', default='http://localhost:${webhook.port}',
         help='Where callers reach the webhook app; the endpoint of every '
              'function starts with it. Set it to the load balancer.'),
     cfg.IntOpt(

@@ -130,7 +130,7 @@ class Builds:
                 'This node has no runtime %s.' % build['runtime'])
         image = self._builder.build(builder_base.Build(
             build_id=build['build_id'], version_id=build['version_id'],
-            project_id=build['project_id'], runtime=runtime,
+            runtime=runtime,
             module=build['module'], requirements=build['requirements']), log)
         log('Importing the function.')
         spec = dict(build, id=build['version_id'], image=image)

@@ -12,6 +12,9 @@ BATCH = 200
 #: Bytes of responses, logs and payloads after which a message is full.
 BATCH_BYTES = 8 * 1024 * 1024
 RETRY = 1.0
+#: Seconds that the first result waits for company: one commit for many costs
+#: a caller nothing, and the node a lot less than many of one.
+LINGER = 0.01
 
 
 def batch(results):
@@ -49,7 +52,8 @@ class Reporter:
         """Take a result; it is kept until a conductor has recorded it."""
         with self._change:
             self._results.append(result)
-            self._change.notify()
+            if len(self._results) in (1, BATCH):
+                self._change.notify()
 
     def pending(self):
         """:returns: ids of the requests whose results are kept here."""
@@ -68,6 +72,10 @@ class Reporter:
             with self._change:
                 while not self._results and not self._stopped:
                     self._change.wait()
+                if len(self._results) < BATCH and not self._stopped:
+                    self._change.wait_for(
+                        lambda: self._stopped or len(self._results) >= BATCH,
+                        LINGER)
                 count = batch(self._results)
                 results = self._results[:count]
             if not results:

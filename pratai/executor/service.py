@@ -86,7 +86,7 @@ class ExecutorService:
         self._thread.start()
         ready.wait()
         self._reporter.start()
-        self._server = rpc.server(self._transport, rpc.EXECUTOR,
+        self._server = rpc.Server(self._transport, rpc.EXECUTOR,
                                   self._conf.host, self._manager)
         self._server.start()
         self._beat.run_once()
@@ -95,7 +95,10 @@ class ExecutorService:
     def _listen(self):
         host = self._conf.executor.data_host
         family = socket.AF_INET6 if ':' in host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # NOTE: asyncio turns Nagle's algorithm off for sockets that say that
+        # they are TCP only; with it on, every answer takes 40 ms longer.
+        listener = socket.socket(family, socket.SOCK_STREAM,
+                                 socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, self._conf.executor.data_port))
@@ -190,7 +193,6 @@ class ExecutorService:
         asyncio.run_coroutine_threadsafe(
             self._attempts.drain(grace), self._loop).result()
         self._server.stop()
-        self._server.wait()
         self._stopped.set()
         self._builds.stop()
         self._reporter.stop(grace)

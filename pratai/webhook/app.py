@@ -8,13 +8,13 @@ import json
 import re
 import time
 
-from oslo_middleware import healthcheck
 from oslo_middleware import request_id as request_id_middleware
 import pecan
 from pecan import rest
 
 from pratai import exception
 from pratai import states
+from pratai.api import app as api_app
 from pratai.api import faults
 from pratai.api import pecan_speed
 from pratai.db import base
@@ -80,9 +80,8 @@ class FunctionController(rest.RestController):
         self._webhooks = webhooks
         self._conf = webhooks.conf
 
-    @pecan.expose()
-    def post(self, function_id, token=None, **ignored):
-        request = pecan.request
+    @pecan.expose('json')
+    def post(self, request, response, function_id, token=None, **ignored):
         function = self._webhooks.functions.get(function_id)
         body = request.body
         self._authorize(request, function, body, token)
@@ -91,8 +90,9 @@ class FunctionController(rest.RestController):
             function = self._usable(function_id)
         request_id = request.environ[request_id_middleware.ENV_REQUEST_ID]
         if function['type'] == 'sync':
-            return self._wait(function, request_id, payload)
-        return self._accept(function, request_id, payload)
+            faults.mark(request.environ)
+            return self._wait(response, function, request_id, payload)
+        return self._accept(response, function, request_id, payload)
 
     def _authorize(self, request, function, body, token):
         token = request.headers.get('X-Pratai-Token', token)
@@ -114,7 +114,7 @@ class FunctionController(rest.RestController):
                 code='function.in_error')
         return function
 
-    def _accept(self, function, request_id, payload):
+    def _accept(self, response, function, request_id, payload):
         self._webhooks.acceptor.accept({
             'id': request_id, 'project_id': function['project_id'],
             'function_id': function['id'],
@@ -123,12 +123,12 @@ class FunctionController(rest.RestController):
             'failures': 0,
             'max_attempts': self._conf.conductor.max_attempts,
             'created_at': base.now()}, payload)
-        pecan.response.status = 202
-        return self._json(json.dumps({'request_id': request_id}).encode())
+        response.status = 202
+        return _json(response,
+                     json.dumps({'request_id': request_id}).encode())
 
-    def _wait(self, function, request_id, payload):
+    def _wait(self, response, function, request_id, payload):
         answer = self._webhooks.direct.run(function, request_id, payload)
-        response = pecan.response
         response.status = answer.status
         headers = response.headers
         headers['X-Pratai-Request-Id'] = request_id
@@ -138,13 +138,13 @@ class FunctionController(rest.RestController):
                 headers['X-Pratai-' + name] = value
         if 'retry-after' in answer.headers:
             headers['Retry-After'] = answer.headers['retry-after']
-        return self._json(answer.body)
+        return _json(response, answer.body)
 
-    @staticmethod
-    def _json(body):
-        pecan.response.content_type = 'application/json'
-        pecan.response.body = body
-        return pecan.response
+
+def _json(response, body):
+    response.content_type = 'application/json'
+    response.body = body
+    return response
 
 
 class RootController:
@@ -176,10 +176,11 @@ def build_app(conf, webhooks):
     :param webhooks: a :class:`Webhooks`, started.
     """
     pecan_speed.apply()
-    application = pecan.make_app(
-        RootController(webhooks), force_canonical=False,
-        hooks=[faults.ErrorHook()])
-    application = healthcheck.Healthcheck(
-        application, {'path': '/healthcheck', 'backends': ''})
-    application = faults.Faults(application)
+    application = pecan.Pecan(
+        RootController(webhooks), request_cls=api_app.Request,
+        use_context_locals=False, force_canonical=False,
+        guess_content_type_from_ext=False)
+    application = api_app.Paths(
+        [api_app.HEALTHCHECK], api_app.healthcheck_app(conf),
+        faults.Faults(application))
     return _Entrance(application, conf.webhook.max_body)

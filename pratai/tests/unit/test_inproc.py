@@ -38,10 +38,9 @@ class TestInProcess(base.TestCase):
         self.client = rpc.Client(self.transport, 'topic')
 
     def serve(self, host):
-        server = rpc.server(self.transport, 'topic', host,
+        server = rpc.Server(self.transport, 'topic', host,
                             Endpoint(host, self.seen))
         server.start()
-        self.addCleanup(server.wait)
         self.addCleanup(server.stop)
         return server
 
@@ -89,7 +88,6 @@ class TestInProcess(base.TestCase):
         server = self.serve('a')
         self.client._call('echo', value=1)
         server.stop()
-        server.wait()
         self.assertEqual(before, threading.active_count())
         self.assertRaises(rpc.Error, self.client._call, 'echo', timeout=0.05,
                           value=1)

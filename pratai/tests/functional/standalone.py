@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real pratai-standalone for tests, in a process of its own."""
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+
+import fixtures
+import requests
+
+#: Seconds for what takes one at most, on a machine that is very busy.
+PATIENCE = 120
+
+
+def free_ports(count):
+    """:returns: ports that nobody listens on at this moment."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(('127.0.0.1', 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def package(module, requirements=''):
+    """:returns: the bytes of a zip."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, 'w') as archive:
+        archive.writestr('new_module.py', module)
+        archive.writestr('requirements.txt', requirements)
+    return content.getvalue()
+
+
+def until(what, *args, seconds=PATIENCE):
+    """Call until the answer is true; :returns: it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = what(*args)
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError('%s did not come true' % what)
+        time.sleep(0.02)
+
+
+class Standalone(fixtures.Fixture):
+    """Started when it is set up; start(), stop() and kill() it again.
+
+    :param options: {(group, name): value} for the configuration file.
+    """
+
+    def __init__(self, options=None):
+        super().__init__()
+        self._options = options or {}
+
+    def _setUp(self):
+        self.state_path = self.useFixture(fixtures.TempDir()).path
+        api, webhook, data = free_ports(3)
+        self.api = 'http://127.0.0.1:%d' % api
+        self.webhook = 'http://127.0.0.1:%d' % webhook
+        options = {('DEFAULT', 'state_path'): self.state_path,
+                   ('api', 'port'): api, ('webhook', 'port'): webhook,
+                   ('executor', 'data_port'): data,
+                   ('process', 'interpreters'): sys._base_executable}
+        options.update(self._options)
+        self._file = os.path.join(self.state_path, 'pratai.conf')
+        with open(self._file, 'w') as file:
+            for (group, name), value in options.items():
+                file.write('[%s]\n%s = %s\n' % (group, name, value))
+        self.log = os.path.join(self.state_path, 'log')
+        self.process = None
+        self.http = requests.Session()
+        self.http.trust_env = False
+        self.addCleanup(self.http.close)
+        self.addCleanup(self.stop)
+        self.start()
+
+    def start(self):
+        with open(self.log, 'ab') as log:
+            self.process = subprocess.Popen(
+                [sys.executable, '-W', 'ignore', '-m',
+                 'pratai.cmd.standalone', '--config-file', self._file],
+                stdout=log, stderr=log, start_new_session=True)
+        until(self._healthy)
+
+    def _healthy(self):
+        if self.process.poll() is not None:
+            with open(self.log) as log:
+                raise AssertionError('It ended: ' + log.read()[-3000:])
+        try:
+            return all(self.http.get(url + '/healthcheck', timeout=5).ok
+                       for url in (self.api, self.webhook))
+        except requests.ConnectionError:
+            return False
+
+    def _signal(self, number):
+        if self.process is not None:
+            self.process.send_signal(number)
+            self.process.wait(PATIENCE)
+            self.process = None
+
+    def stop(self):
+        self._signal(signal.SIGTERM)
+
+    def kill(self):
+        self._signal(signal.SIGKILL)
+
+    # -- what tests ask of it
+
+    def get(self, path, **params):
+        """:returns: the JSON of a GET at the API that went well."""
+        response = self.http.get(self.api + path, params=params, timeout=60)
+        assert response.ok, response.text
+        return response.json()
+
+    def create(self, name, module, requirements='', **metadata):
+        """:returns: the function, built or failed."""
+        response = self.http.post(
+            self.api + '/v1/functions', timeout=60, files={
+                'metadata': (None, json.dumps(dict(metadata, name=name)),
+                             'application/json'),
+                'zip_file': ('package.zip', package(module, requirements))})
+        assert response.status_code == 202, response.text
+        path = '/v1/functions/' + response.json()['id']
+        until(lambda: self.get(path)['status'] != 'building')
+        return self.get(path)
+
+    def post(self, function, payload=None, **kwargs):
+        """:returns: the response of the function's endpoint."""
+        return self.http.post(
+            '%s/function/%s' % (self.webhook, function['id']),
+            json={'payload': payload}, timeout=PATIENCE, **kwargs)
+
+    def finished(self, request_id):
+        """:returns: the request, once it is finished."""
+        path = '/v1/requests/' + request_id
+
+        def look():
+            response = self.http.get(self.api + path, timeout=60)
+            # A caller who waited has the answer before it is recorded.
+            if response.status_code == 404:
+                return None
+            request = response.json()
+            return (request['status'] not in ('queued', 'running')
+                    and request)
+        return until(look)
+
+    def logs(self, request_id):
+        return self.get('/v1/requests/%s/logs' % request_id)['logs']

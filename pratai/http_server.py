@@ -11,7 +11,7 @@ import waitress.task
 
 from pratai import exception
 
-_CODES = {413: 'payload.too_large', 400: 'request.invalid',
+_CODES = {400: 'request.invalid',
           431: 'request.too_large', 501: 'request.invalid'}
 
 
@@ -21,7 +21,8 @@ class _ErrorTask(waitress.task.ErrorTask):
     def execute(self):
         error = self.request.error
         body = json.dumps(exception.error_body(
-            error.code, _CODES.get(error.code, 'internal.error'),
+            error.code, self.channel.server.too_large if error.code == 413
+            else _CODES.get(error.code, 'internal.error'),
             '%s: %s.' % (error.reason, error.body) if error.code < 500
             else 'The request cannot be served.', uuid.uuid4().hex)).encode()
         self.status = '%d %s' % (error.code, error.reason)
@@ -40,10 +41,12 @@ class HTTPServer:
 
     :param most: largest body in bytes; a larger one is refused by its
         declared length, before it is read.
+    :param too_large: the error code of that.
     :raises OSError: the address cannot be had, with words for an operator.
     """
 
-    def __init__(self, name, application, host, port, threads, most):
+    def __init__(self, name, application, host, port, threads, most,
+                 too_large):
         try:
             self._server = waitress.server.create_server(
                 application, map={}, host=host, port=port, threads=threads,
@@ -54,6 +57,7 @@ class HTTPServer:
             raise OSError('Cannot listen on %s:%d for the %s: %s' % (
                 host, port, name, error.strerror or error)) from error
         self._server.channel_class = _Channel
+        self._server.too_large = too_large
         self._thread = threading.Thread(target=self._run, name=name,
                                         daemon=True)
         self._stopping = False

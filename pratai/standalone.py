@@ -75,11 +75,11 @@ class Standalone:
                 'API', api_app.build_app(conf, self._database, conductor,
                                          store),
                 conf.api.host, conf.api.port, conf.api.threads,
-                conf.limits.max_package + 1024 * 1024),
+                conf.limits.max_package + 1024 * 1024, 'package.too_large'),
             http_server.HTTPServer(
                 'webhook app', webhook_app.build_app(conf, self._webhooks),
                 conf.webhook.host, conf.webhook.port, conf.webhook.threads,
-                conf.webhook.max_body)]
+                conf.webhook.max_body, 'payload.too_large')]
         self._registrations = [
             service.Registration(conf, self._database, binary)
             for binary in ('pratai-api', 'pratai-webhook')]

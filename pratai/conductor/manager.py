@@ -145,13 +145,34 @@ class ConductorManager:
         self._db.service_remove('pratai-executor', host, incarnation)
 
     def report(self, results):
-        """Record results; what came back to the queue is placed anew."""
-        self._db.record(results)
+        """Record results; what came back to the queue is placed anew.
+
+        :raises exception.Unavailable: the database does not answer; nothing
+            was recorded, and the same results may be brought again.
+        """
+        try:
+            self._db.record(results)
+        except exception.Unavailable:
+            raise
+        except Exception:
+            # NOTE: a result that cannot be recorded must not keep others
+            # from being, for ever; its lease runs out, as if it were lost.
+            LOG.exception('A batch of results cannot be recorded as one')
+            self._record_each(results)
         for item in results:
             if item['status'] == states.QUEUED and 'version_id' in item:
                 self.dispatcher.refused(item['version_id'], item['host'])
         if any('request' not in item for item in results):
             self.dispatcher.wake()
+
+    def _record_each(self, results):
+        for item in results:
+            try:
+                self._db.record([item])
+            except exception.Unavailable:
+                raise
+            except Exception:
+                LOG.exception('The result of request %s is lost', item['id'])
 
     def build_log(self, build_id, attempt, text):
         """:returns: False when the builder may stop."""

@@ -113,6 +113,12 @@ class Dispatch:
             waits, so that the request can be seen and cancelled.
         :returns: how many changed something.
         """
+        # That a request runs is no news beside how it ended.
+        last = {(item['id'], item['attempt']): item for item in results
+                if item['status'] == states.RUNNING}
+        last.update({(item['id'], item['attempt']): item for item in results
+                     if item['status'] != states.RUNNING})
+        results = list(last.values())
         with self.writer() as session:
             known = self._known(session, [item['id'] for item in results])
             done = 0

@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What comes in broken: functions, packages and bodies, through the real
+thing. Each is told clearly, and the next request is served as if nothing had
+been."""
+
+import io
+import json
+import socket
+import zipfile
+
+from oslotest import base
+
+from pratai.tests.functional import standalone
+
+# Each function misbehaves when its payload says so, and else answers "fine".
+PROLOGUE = '''
+import ctypes, os, signal, socket, subprocess, sys, threading, time
+
+
+def main(payload):
+    if payload != 'now':
+        return 'fine'
+'''
+
+
+class Base(base.BaseTestCase):
+
+    options = {('executor', 'max_log'): 65536,
+               ('executor', 'start_timeout'): 10,
+               ('builder', 'timeout'): 60}
+
+    def setUp(self):
+        super().setUp()
+        self.pratai = self.useFixture(standalone.Standalone(self.options))
+
+
+class TestFunctions(Base):
+
+    def misbehave(self, name, lines, **metadata):
+        """:returns: the request in which the function misbehaved, after
+            checking that the next one is served."""
+        body = ''.join('    %s\n' % line for line in lines.splitlines())
+        function = self.pratai.create(name, PROLOGUE + body, type='sync',
+                                      **metadata)
+        self.assertEqual('inactive', function['status'],
+                         function['status_detail'])
+        self.assertEqual('fine', self.pratai.post(function).json())
+        response = self.pratai.post(function, 'now')
+        after = self.pratai.post(function)
+        self.assertEqual((200, 'fine'), (after.status_code, after.json()),
+                         'the request after ' + name)
+        request = self.pratai.finished(
+            response.headers['X-Pratai-Request-Id'])
+        if request['status'] != 'succeeded':
+            error = response.json()
+            self.assertEqual(request['code'], error['code'])
+            self.assertEqual(request['detail'], error['detail'])
+            self.assertEqual(response.status_code, error['status'])
+        return request
+
+    def test_table(self):
+        for name, lines, status, code, words in [
+            ('exit', 'sys.exit(3)', 'failed', 'function.exited', '3'),
+            ('raise', 'raise ValueError("no way")', 'failed',
+             'function.failed', 'ValueError: no way'),
+            ('raise-base', 'raise BaseException("no")', 'failed',
+             'function.failed', 'BaseException'),
+            ('os-exit', 'os._exit(7)', 'failed', 'function.exited', '7'),
+            ('crash', 'ctypes.string_at(0)', 'failed', 'function.crashed',
+             'SIGSEGV'),
+            ('abort', 'os.abort()', 'failed', 'function.crashed', 'SIGABRT'),
+            ('recursion', 'main.__call__("now")', 'failed',
+             'function.failed', 'RecursionError'),
+            ('nan', 'return float("nan")', 'failed',
+             'function.bad_response', 'JSON'),
+            ('bytes', 'return b"x"', 'failed', 'function.bad_response',
+             'bytes'),
+            ('set', 'return {1}', 'failed', 'function.bad_response', 'set'),
+            ('cycle', 'x = []; x.append(x); return x', 'failed',
+             'function.bad_response', ''),
+            ('large', 'return "x" * 100000000', 'failed',
+             'function.response_too_large', ''),
+            ('close', 'os.closerange(0, 4096)\ntime.sleep(1)', 'failed',
+             'function.exited', ''),
+            ('kill-all', 'os.kill(-1, 9)\ntime.sleep(60)', 'failed', None,
+             ''),
+            ('kill-parent', 'os.kill(os.getppid(), 9)\nreturn "alive"',
+             None, None, ''),
+        ]:
+            with self.subTest(name):
+                request = self.misbehave(name, lines, memory=512)
+                if status is not None:
+                    self.assertEqual(status, request['status'], name)
+                if code is not None:
+                    self.assertEqual(code, request['code'], name)
+                self.assertIn(words, request['detail'] or '')
+
+    def test_memory(self):
+        request = self.misbehave(
+            'memory', 'x = bytes(10)\nwhile True:\n    x = x + x')
+        self.assertEqual(('failed', 'function.out_of_memory'),
+                         (request['status'], request['code']))
+
+    def test_memory_of_many(self):
+        request = self.misbehave(
+            'memories', 'for _ in range(8):\n'
+            '    if not os.fork():\n'
+            '        x = [bytes(100 * 2 ** 20) for _ in range(1)]\n'
+            '        time.sleep(60)\n'
+            'time.sleep(60)', timeout=2)
+        self.assertIn(request['status'], ('timeout', 'failed'))
+
+    def test_endless(self):
+        for name, lines in [
+            ('loop', 'while True:\n    pass'),
+            ('sleep', 'time.sleep(999)'),
+            ('term', 'signal.signal(signal.SIGTERM, signal.SIG_IGN)\n'
+             'time.sleep(999)'),
+            ('print', 'while True:\n    print("x" * 1000)'),
+            ('fork', 'while True:\n    try:\n        os.fork()\n'
+             '    except OSError:\n        pass'),
+            ('threads', 'while True:\n    try:\n        threading.Thread('
+             'target=time.sleep, args=(99,)).start()\n'
+             '    except (RuntimeError, MemoryError):\n        pass'),
+            ('stop', 'os.kill(os.getpid(), signal.SIGSTOP)'),
+        ]:
+            with self.subTest(name):
+                request = self.misbehave(name, lines, timeout=1)
+                self.assertEqual(('timeout', 'function.timeout'),
+                                 (request['status'], request['code']), name)
+                if name == 'print':
+                    logs = self.pratai.logs(request['id'])
+                    self.assertLess(len(logs), 70000)
+                    self.assertIn('the log was cut here', logs[-200:])
+
+    def test_daemons(self):
+        request = self.misbehave(
+            'daemon', 'if not os.fork():\n    os.setsid()\n'
+            '    if os.fork():\n        os._exit(0)\n'
+            '    while True:\n        time.sleep(1)\n'
+            'return "left one behind"', limit=1)
+        self.assertEqual('succeeded', request['status'])
+        left = self.pratai.create(
+            'look', 'import os\n\n\ndef main(payload):\n'
+            '    return [p for p in os.listdir("/proc") if p.isdigit()]\n',
+            type='sync')
+        first = self.pratai.post(left).json()
+        self.assertLessEqual(len(first), 6)
+
+    def test_sockets(self):
+        request = self.misbehave(
+            'socket', 'import glob\n'
+            'for path in glob.glob("/run/pratai/*"):\n'
+            '    for _ in range(50):\n'
+            '        s = socket.socket(socket.AF_UNIX)\n'
+            '        s.settimeout(1)\n'
+            '        try:\n'
+            '            s.connect(path)\n'
+            '            s.sendall(b"\\xff" * 5000)\n'
+            '        except OSError:\n            pass\n'
+            'return "tried"')
+        self.assertEqual('succeeded', request['status'])
+
+    def test_files_do_not_last(self):
+        function = self.pratai.create(
+            'files', 'import os\n\n\ndef main(payload):\n'
+            '    seen = [os.path.exists(p) for p in ("/tmp/x", "x")]\n'
+            '    for p in ("/tmp/x", "x"):\n        open(p, "w").close()\n'
+            '    return seen\n', type='sync')
+        for _ in range(3):
+            self.assertEqual([False, False],
+                             self.pratai.post(function).json())
+
+
+class TestCode(Base):
+
+    def test_code_that_cannot_run(self):
+        for name, module, code, words in [
+            ('syntax', 'def main(payload)\n    pass\n',
+             'build.syntax_error', 'line 1'),
+            ('no-main', 'def other(payload):\n    pass\n', 'build.no_main',
+             'main'),
+            ('main-is-5', 'main = 5\n', 'build.no_main', 'main'),
+            ('import', 'import nosuchmodule\n\n\ndef main(p):\n    pass\n',
+             'build.import_failed', 'nosuchmodule'),
+            ('raise', 'raise RuntimeError("at import")\n',
+             'build.import_failed', 'at import'),
+            ('exit', 'import os\nos._exit(0)\n', None, ''),
+            ('sys-exit', 'import sys\nsys.exit(0)\n', None, ''),
+            ('endless', 'while True:\n    pass\n', 'build.import_timeout',
+             '10'),
+        ]:
+            with self.subTest(name):
+                function = self.pratai.create(name, module)
+                self.assertEqual('error', function['status'], name)
+                if code is not None:
+                    self.assertEqual(code, function['status_code'], name)
+                self.assertIn(words, function['status_detail'])
+                build, = self.pratai.get('/v1/functions/%s/builds'
+                                         % function['id'])['builds']
+                self.assertEqual('failed', build['status'])
+                self.assertIn(function['status_detail'], build['log'])
+                refused = self.pratai.post(function)
+                self.assertEqual((409, 'function.in_error'), (
+                    refused.status_code, refused.json()['code']))
+        good = self.pratai.create('good', PROLOGUE, type='sync')
+        self.assertEqual('fine', self.pratai.post(good).json())
+
+    def test_requirements_that_do_not_exist(self):
+        function = self.pratai.create(
+            'missing', PROLOGUE, 'nosuchpackage-pratai-tests==1.0\n')
+        self.assertEqual(('error', 'build.requirements_failed'),
+                         (function['status'], function['status_code']))
+        self.assertIn('nosuchpackage-pratai-tests',
+                      function['status_detail'])
+
+    def test_building(self):
+        response = self.pratai.http.post(
+            self.pratai.api + '/v1/functions', files={
+                'metadata': (None, '{"name": "slow"}', 'application/json'),
+                'zip_file': ('p.zip', standalone.package(
+                    'import time\ntime.sleep(3)\n' + PROLOGUE))})
+        refused = self.pratai.post(response.json())
+        self.assertEqual((409, 'function.building'),
+                         (refused.status_code, refused.json()['code']))
+
+
+class TestBodies(Base):
+
+    def setUp(self):
+        super().setUp()
+        self.function = self.pratai.create('echo', PROLOGUE, type='sync')
+        self.url = '%s/function/%s' % (self.pratai.webhook,
+                                       self.function['id'])
+
+    def test_table(self):
+        deep = '{"payload": %s1%s}' % ('[' * 10000, ']' * 10000)
+        for name, body, status, code in [
+            ('not json', b'{"payload":', 400, 'payload.not_json'),
+            ('empty', b'', 400, 'payload.not_json'),
+            ('form', b'payload=1', 400, 'payload.not_json'),
+            ('not utf-8', b'{"payload": "\xff"}', 400, 'payload.not_json'),
+            ('nan', b'{"payload": NaN}', 400, 'payload.not_json'),
+            ('a list', b'[1]', 400, 'payload.missing'),
+            ('no payload', b'{"data": 1}', 400, 'payload.missing'),
+            ('deep', deep.encode(), 400, 'payload.too_deep'),
+            ('brackets in text',
+             json.dumps({'payload': '[' * 10000}).encode(), 200, None),
+        ]:
+            response = self.pratai.http.post(self.url, data=body)
+            self.assertEqual(status, response.status_code, name)
+            if code:
+                self.assertEqual(code, response.json()['code'], name)
+        for payload in ('text', 1, 1.5, [], {}, None, '', True):
+            self.assertEqual(
+                200, self.pratai.post(self.function, payload).status_code)
+
+    def test_too_large_is_refused_before_it_is_read(self):
+        host, port = self.pratai.webhook[7:].split(':')
+        with socket.create_connection((host, int(port)), 60) as connection:
+            connection.sendall(
+                b'POST /function/%s HTTP/1.1\r\nHost: localhost\r\n'
+                b'Content-Length: 6291457\r\n\r\n'
+                % self.function['id'].encode())
+            answer = connection.recv(65536)
+            while b'}' not in answer:
+                answer += connection.recv(65536)
+        self.assertIn(b' 413 ', answer.split(b'\r\n')[0])
+        error = json.loads(answer.split(b'\r\n\r\n')[1])
+        self.assertEqual('payload.too_large', error['code'])
+
+    def test_the_largest(self):
+        text = 'x' * (6 * 1024 * 1024 - len('{"payload": ""}'))
+        response = self.pratai.post(self.function, text)
+        self.assertEqual('fine', response.json())
+
+    def test_unknown(self):
+        for path, status in [('/function/' + '0' * 32, 404),
+                             ('/function/x', 404), ('/nowhere', 404)]:
+            response = self.pratai.http.post(self.pratai.webhook + path,
+                                             json={'payload': 1})
+            self.assertEqual(status, response.status_code, path)
+            self.assertEqual({'status', 'title', 'detail', 'code',
+                              'request_id'}, set(response.json()))
+        response = self.pratai.http.get(self.url)
+        self.assertEqual((405, 'request.method_not_allowed'),
+                         (response.status_code, response.json()['code']))
+
+    def test_private(self):
+        headers = {'X-Forwarded-For': '203.0.113.9'}
+        response = self.pratai.post(self.function, 1, headers=headers)
+        self.assertEqual(401, response.status_code)
+        token = self.pratai.get('/v1/functions/' + self.function['id'])[
+            'webhook_token']
+        headers['X-Pratai-Token'] = token
+        response = self.pratai.post(self.function, 1, headers=headers)
+        self.assertEqual(200, response.status_code)
+
+
+class TestPackages(Base):
+    """That they are checked where they come in; the many kinds of bad ones
+    are in unit/test_package.py."""
+
+    def test_nothing_is_left(self):
+        nested = io.BytesIO()
+        with zipfile.ZipFile(nested, 'w') as archive:
+            archive.writestr('dir/new_module.py', PROLOGUE)
+            archive.writestr('dir/requirements.txt', '')
+        for data, code in [
+            (b'not a zip', 'package.not_a_zip'),
+            (b'', 'package.empty'),
+            (nested.getvalue(), 'package.in_subdirectory'),
+            (b'x' * (11 * 1024 * 1024), 'package.too_large'),
+        ]:
+            response = self.pratai.http.post(
+                self.pratai.api + '/v1/functions', files={
+                    'metadata': (None, '{"name": "a"}', 'application/json'),
+                    'zip_file': ('p.zip', data)})
+            self.assertIn(response.status_code, (400, 413))
+            self.assertEqual(code, response.json()['code'])
+        self.assertEqual([], self.pratai.get('/v1/functions')['functions'])
+        good = self.pratai.create('a', PROLOGUE, type='sync')
+        self.assertEqual('fine', self.pratai.post(good).json())

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guarantee: an accepted request is neither lost nor recorded twice."""
+
+import collections
+import concurrent.futures
+import os
+import threading
+
+from oslotest import base
+import requests
+
+from pratai.tests.functional import standalone
+
+KILLS = 3
+COUNT = '''
+def main(payload):
+    print('run %s' % payload)
+    return payload
+'''
+
+
+class TestKill(base.BaseTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.pratai = self.useFixture(standalone.Standalone())
+
+    def test_kill_under_load(self):
+        function = self.pratai.create('count', COUNT)
+        accepted = {}
+        stop = threading.Event()
+
+        def load(caller):
+            number = 0
+            with requests.Session() as session:
+                session.trust_env = False
+                while not stop.is_set():
+                    number += 1
+                    payload = '%d-%d' % (caller, number)
+                    try:
+                        response = session.post(
+                            '%s/function/%s' % (self.pratai.webhook,
+                                                function['id']),
+                            json={'payload': payload}, timeout=60)
+                    except requests.RequestException:
+                        stop.wait(0.1)  # killed: nothing was promised
+                        continue
+                    if response.status_code == 202:
+                        accepted[response.json()['request_id']] = payload
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            callers = [pool.submit(load, caller) for caller in range(8)]
+            try:
+                for _ in range(KILLS):
+                    before = len(accepted)
+                    standalone.until(lambda: len(accepted) > before + 150)
+                    self.pratai.kill()
+                    self.pratai.start()
+                before = len(accepted)
+                standalone.until(lambda: len(accepted) > before + 50)
+            finally:
+                stop.set()
+        for caller in callers:
+            caller.result()
+
+        self.assertGreater(len(accepted), KILLS * 150)
+        outcomes = collections.Counter()
+        attempts = 0
+        for request_id, payload in accepted.items():
+            request = self.pratai.finished(request_id)
+            outcomes[request['status']] += 1
+            attempts += request['attempt']
+            self.assertEqual(payload, request['response'])
+            # The log is of one attempt, whatever was tried before.
+            self.assertEqual('run %s\n' % payload,
+                             self.pratai.logs(request_id))
+        self.assertEqual({'succeeded': len(accepted)}, dict(outcomes))
+        self.assertGreaterEqual(attempts, len(accepted))
+        # What was in the database is what was promised; at most the
+        # answers of callers who saw the kill are missing on our side.
+        listed = self._list()
+        self.assertEqual(len(listed), len(set(listed)))
+        self.assertEqual(set(), set(accepted) - set(listed))
+        self.assertLessEqual(len(listed) - len(accepted), KILLS * 8)
+
+    def _list(self):
+        ids, url = [], '/v1/requests?limit=1000'
+        while url:
+            page = self.pratai.http.get(
+                url if url.startswith('http') else self.pratai.api + url,
+                timeout=60).json()
+            ids += [request['id'] for request in page['requests']]
+            url = page['next']
+        return ids
+
+    def test_killed_while_building(self):
+        module = 'import time\ntime.sleep(2)\n' + COUNT
+        response = self.pratai.http.post(
+            self.pratai.api + '/v1/functions', files={
+                'metadata': (None, '{"name": "slow"}', 'application/json'),
+                'zip_file': ('p.zip', standalone.package(module))})
+        path = '/v1/functions/' + response.json()['id']
+        standalone.until(lambda: self.pratai.get(path + '/builds')['builds']
+                         [0]['status'] == 'running')
+        self.pratai.kill()
+        self.pratai.start()
+        standalone.until(
+            lambda: self.pratai.get(path)['status'] == 'inactive')
+        self.assertEqual([], os.listdir(os.path.join(
+            self.pratai.state_path, 'run')))

@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measure what the documentation says of pratai-standalone.
+
+Starts one of its own on loopback, with the process runtime, and an echo
+function. Prints a table, and JSON to the file named with --json. Nothing is
+compared with a target here: machines differ, and so do their neighbours.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+from pratai import conf as configuration
+from pratai.db import api as db_api
+from pratai.db import base as db_base
+from pratai.tests.functional import standalone
+
+ECHO = 'def main(payload=None):\n    return payload\n'
+BODY = '{"payload":{"key":"value"}}'
+LOAD = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'load.py')
+
+
+def percentile(values, share):
+    """:returns: the nearest-rank percentile."""
+    values = sorted(values)
+    return values[min(len(values) - 1, int(len(values) * share))]
+
+
+def figures(latencies):
+    return {'p50_ms': round(statistics.median(latencies), 2),
+            'p99_ms': round(percentile(latencies, 0.99), 2),
+            'samples': len(latencies)}
+
+
+class Bench:
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self.results = {}
+        self.pratai = standalone.Standalone(
+            {('executor', 'max_instances'): 100})
+
+    def say(self, name, **values):
+        self.results[name] = values
+        print('%-34s %s' % (name, '  '.join(
+            '%s=%s' % item for item in values.items())), flush=True)
+
+    def load(self, function, callers, amount=None):
+        url = '%s/function/%s' % (self.pratai.webhook, function['id'])
+        output = subprocess.run(
+            [sys.executable, '-I', LOAD, url, str(callers),
+             amount or str(self.seconds), BODY],
+            check=True, capture_output=True, text=True).stdout
+        return json.loads(output)
+
+    # -- what is measured
+
+    def idle(self):
+        time.sleep(12)
+        before, started = self._cpu(), time.monotonic()
+        time.sleep(10)
+        spent = self._cpu() - before
+        self.say('idle', rss_mb=self._rss(),
+                 cpu_percent=round(
+                     100 * spent / (time.monotonic() - started), 2))
+
+    def _tree(self):
+        pids, found = [self.pratai.process.pid], []
+        while pids:
+            pid = pids.pop()
+            found.append(pid)
+            path = '/proc/%d/task/%d/children' % (pid, pid)
+            with open(path) as file:
+                pids += [int(child) for child in file.read().split()]
+        return found
+
+    def _rss(self):
+        pages = 0
+        for pid in self._tree():
+            with open('/proc/%d/statm' % pid) as file:
+                pages += int(file.read().split()[1])
+        return round(pages * os.sysconf('SC_PAGE_SIZE') / 2 ** 20, 1)
+
+    def _cpu(self):
+        with open('/proc/%d/stat' % self.pratai.process.pid) as file:
+            fields = file.read().rsplit(')', 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf(
+            'SC_CLK_TCK')
+
+    def sync(self):
+        for isolation in ('request', 'instance'):
+            function = self.pratai.create('sync-' + isolation, ECHO,
+                                          type='sync', isolation=isolation)
+            self.load(function, 4, '200x')
+            for callers in (1, 8, 16, 32):
+                result = self.load(function, callers)
+                self.say('wait, isolation=%s, %d callers'
+                         % (isolation, callers),
+                         per_second=round(len(result['latencies'])
+                                          / result['seconds']),
+                         **figures(result['latencies']),
+                         statuses=result['statuses'])
+
+    def cold(self):
+        latencies = []
+        for number in range(30):
+            function = self.pratai.create('cold-%d' % number, ECHO,
+                                          type='sync')
+            started = time.perf_counter()
+            response = self.pratai.post(function, 1)
+            latencies.append((time.perf_counter() - started) * 1000)
+            assert response.headers['X-Pratai-Start'] == 'cold'
+        self.say('cold start', **figures(latencies))
+
+    def asynchronous(self):
+        function = self.pratai.create('async', ECHO)
+        self.load(function, 4, '200x')
+        self._drained(function)
+        for callers in (1, 16):
+            result = self.load(function, callers)
+            accepted = result['statuses'].get('202', 0)
+            self.say('async accepted, %d callers' % callers,
+                     per_second=round(accepted / result['seconds']),
+                     **figures(result['latencies']),
+                     statuses=result['statuses'])
+            self._drained(function)
+        count = 5000
+        started = time.perf_counter()
+        result = self.load(function, 16, '%dx' % count)
+        self._drained(function)
+        taken = time.perf_counter() - started
+        rows = self._count(function, 'succeeded')
+        self.say('async, POST to recorded', requests=count,
+                 per_second=round(count / taken),
+                 accepted_per_second=round(count / result['seconds']),
+                 recorded_in_all=rows)
+
+    def _drained(self, function):
+        for status in ('queued', 'running'):
+            standalone.until(lambda: not self.pratai.get(
+                '/v1/requests', function_id=function['id'], status=status,
+                limit=1)['requests'], seconds=600)
+
+    def _count(self, function, status):
+        total, url = 0, '/v1/requests?function_id=%s&status=%s&limit=1000' % (
+            function['id'], status)
+        while url:
+            page = self.pratai.http.get(
+                url if url.startswith('http') else self.pratai.api + url
+            ).json()
+            total += len(page['requests'])
+            url = page['next']
+        return total
+
+    def ready(self):
+        directory = os.path.join(self.pratai.state_path, 'source')
+        os.makedirs(directory)
+        with open(os.path.join(directory, 'new_module.py'), 'w') as file:
+            file.write(ECHO)
+        for name, requirements in (('no dependencies', ''),
+                                   ('the same requirements', 'six\n')):
+            with open(os.path.join(directory, 'requirements.txt'),
+                      'w') as file:
+                file.write(requirements)
+            if requirements:
+                self._create(directory, 'first')
+            self.say('function-create, ' + name, **figures([
+                self._create(directory, '%s-%d' % (name[:2], number))
+                for number in range(10)]))
+
+    def _create(self, directory, name):
+        started = time.perf_counter()
+        subprocess.run(
+            [os.path.join(os.path.dirname(sys.executable), 'pratai'),
+             'function-create', name, '--source', directory], check=True,
+            capture_output=True,
+            env=dict(os.environ, OS_PRATAI_URL=self.pratai.api))
+        return (time.perf_counter() - started) * 1000
+
+    def listing(self, rows):
+        conf = configuration.new(files=[])
+        conf.set_override('state_path', self.pratai.state_path)
+        database = db_api.Database(conf)
+        function = self.pratai.create('listed', ECHO)
+        for start in range(0, rows, 10000):
+            ids = sorted(db_base.time_ordered_id() for _ in range(10000))
+            database.request_add(
+                [dict(id=id_, project_id=function['project_id'],
+                      function_id=function['id'],
+                      version_id=function['version_id'], type='async',
+                      event='webhook', status='succeeded', attempt=1,
+                      failures=0, max_attempts=3, created_at=db_base.now(),
+                      duration=1.0, start='warm', executor='bench')
+                 for id_ in ids],
+                [dict(id=id_, payload=b'{"key":"value"}') for id_ in ids])
+        database.dispose()
+        for name, params in (('all', {}),
+                             ('of a function',
+                              {'function_id': function['id']}),
+                             ('by status', {'status': 'succeeded'})):
+            latencies = []
+            for _ in range(100):
+                started = time.perf_counter()
+                page = self.pratai.get('/v1/requests', limit=100, **params)
+                latencies.append((time.perf_counter() - started) * 1000)
+                assert len(page['requests']) == 100
+            self.say('100 of %d requests, %s' % (rows, name),
+                     **figures(latencies))
+
+    def run(self, rows):
+        self.pratai.setUp()
+        try:
+            self.idle()
+            self.sync()
+            self.cold()
+            self.asynchronous()
+            self.ready()
+            self.listing(rows)
+        finally:
+            self.pratai.cleanUp()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--seconds', type=float, default=5,
+                        help='how long each load lasts (default: 5)')
+    parser.add_argument('--rows', type=int, default=1000000,
+                        help='requests in the table for the lists')
+    parser.add_argument('--json', help='file for the figures')
+    arguments = parser.parse_args()
+    bench = Bench(arguments.seconds)
+    bench.run(arguments.rows)
+    if arguments.json:
+        with open(arguments.json, 'w') as file:
+            json.dump(bench.results, file, indent=2)
+    print(json.dumps(bench.results))
+
+
+if __name__ == '__main__':
+    main()

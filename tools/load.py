@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A closed-loop HTTP load from one thread, for tools/bench.py.
+
+Each caller sends the same POST again as soon as it has its answer. Prints
+one JSON object: the latencies in ms, the statuses, and the time it all took.
+
+    load.py URL CALLERS SECONDS|COUNTx BODY
+"""
+
+import collections
+import json
+import selectors
+import socket
+import sys
+import time
+import urllib.parse
+
+
+class Caller:
+    """One connection: sends, and waits for the answer."""
+
+    def __init__(self, address, message):
+        self.socket = socket.create_connection(address)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._message = message
+        self._answer = b''
+
+    def send(self):
+        self.sent = time.perf_counter()
+        self.socket.sendall(self._message)
+
+    def receive(self):
+        """:returns: the status once the answer is complete, else None."""
+        data = self.socket.recv(65536)
+        if not data:
+            raise ConnectionError('the server closed the connection')
+        self._answer += data
+        head, separator, body = self._answer.partition(b'\r\n\r\n')
+        if not separator:
+            return None
+        lower = head.lower()
+        at = lower.index(b'content-length:') + 15
+        length = int(lower[at:].split(b'\r\n', 1)[0])
+        if len(body) < length:
+            return None
+        self._answer = b''
+        return int(head[9:12])
+
+
+def run(url, callers, seconds, count, body):
+    """:returns: a dict of latencies (ms), statuses and seconds."""
+    parts = urllib.parse.urlsplit(url)
+    message = ('POST %s HTTP/1.1\r\nHost: %s\r\n'
+               'Content-Type: application/json\r\nContent-Length: %d\r\n\r\n'
+               '%s' % (parts.path, parts.netloc, len(body), body)).encode()
+    selector = selectors.DefaultSelector()
+    latencies, statuses = [], collections.Counter()
+    started = time.perf_counter()
+    end = started + seconds if seconds else float('inf')
+    sent = 0
+    for _ in range(callers):
+        caller = Caller((parts.hostname, parts.port), message)
+        selector.register(caller.socket, selectors.EVENT_READ, caller)
+        caller.send()
+        sent += 1
+    open_ = callers
+    while open_:
+        for key, _ in selector.select():
+            caller = key.data
+            status = caller.receive()
+            if status is None:
+                continue
+            now = time.perf_counter()
+            latencies.append((now - caller.sent) * 1000)
+            statuses[status] += 1
+            if now < end and (not count or sent < count):
+                caller.send()
+                sent += 1
+            else:
+                selector.unregister(caller.socket)
+                caller.socket.close()
+                open_ -= 1
+    return {'latencies': latencies, 'statuses': dict(statuses),
+            'seconds': time.perf_counter() - started}
+
+
+if __name__ == '__main__':
+    amount = sys.argv[3]
+    by_count = amount.endswith('x')
+    print(json.dumps(run(
+        sys.argv[1], int(sys.argv[2]), None if by_count else float(amount),
+        int(amount[:-1]) if by_count else None, sys.argv[4])))

@@ -96,5 +96,7 @@ class Client:
         return client.call({}, method, **arguments)
 
     def _cast(self, method, server=None, fanout=None, **arguments):
-        client = self._client.prepare(server=server, fanout=fanout)
+        # NOTE: what is cast may be lost; better soon than after waiting for
+        # a broker that is away.
+        client = self._client.prepare(server=server, fanout=fanout, retry=1)
         client.cast({}, method, **arguments)

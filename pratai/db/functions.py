@@ -83,9 +83,11 @@ class Functions:
         query = self._filter(query, dict(filters))
         with self.reader() as session:
             if marker:
-                at = session.execute(
-                    sa.select(column).where(models.Function.id == marker)
-                ).first()
+                point = sa.select(column).where(models.Function.id == marker)
+                if project_id is not None:
+                    point = point.where(
+                        models.Function.project_id == project_id)
+                at = session.execute(point).first()
                 if at is None:
                     raise exception.Invalid('marker: there is no function %s'
                                             % marker)

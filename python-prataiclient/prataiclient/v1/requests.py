@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests: the accepted events of functions."""
+
+from prataiclient import http as pratai_http
+from prataiclient import resources
+from prataiclient.v1 import base
+
+
+class Requests(base.Manager):
+    path = '/requests'
+    key = 'requests'
+    resource = resources.Request
+    thing = 'request'
+
+    def list(self, function_id=None, status=None, id=None, limit=None,
+             marker=None, sort=None):
+        """The requests of the project, without payload and response.
+
+        :param function_id: whole id of a function
+        :param id: an id or the first digits of one
+        :param limit: at most so many; all by default
+        :param marker: id of the one before the first to return
+        :param sort: for example ``created_at:desc``
+        """
+        return self._list(limit=limit, function_id=function_id,
+                          status=status, id=id, marker=marker, sort=sort)
+
+    def find(self, id):
+        """The request with this id, or with an id that starts like this.
+
+        :raises: NotFound; AmbiguousName with the candidates
+        """
+        if base.is_id(id):
+            return self.get(id)
+        found = self.list(id=id, limit=10) if base.is_id_prefix(id) else []
+        return self._pick(id, found)
+
+    def logs(self, id, offset=0):
+        """What the function has written, from offset (characters) on.
+
+        :returns: Logs
+        """
+        return resources.Logs.from_api(self.http.get(
+            '%s/%s/logs' % (self.path, base.quote(id)), offset=offset))
+
+    def follow(self, id):
+        """The output as it comes, until the request has ended.
+
+        :returns: generator of Logs, each with some text or the last one
+        """
+        offset = 0
+        for _ in base.pauses(first=0.2):
+            piece = self.logs(id, offset)
+            offset = piece.offset
+            if piece.logs or piece.complete:
+                yield piece
+            if piece.complete:
+                return
+
+    def cancel(self, id):
+        """Stop a request, or keep it from starting.
+
+        :returns: the Request
+        :raises: Conflict where it has finished already
+        """
+        response = self.http.call(
+            'POST', '%s/%s/cancel' % (self.path, base.quote(id)))
+        return self.resource.from_api(pratai_http.read_json(response))
+
+    def wait(self, id):
+        """Wait until a request has ended, well or not.
+
+        :returns: the Request
+        """
+        for _ in base.pauses():
+            request = self.get(id)
+            if request.finished:
+                return request

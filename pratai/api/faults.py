@@ -79,13 +79,8 @@ def _internal(identifier):
         'this request_id.', identifier)
 
 
-def mark(environ):
-    """Let an error answer pass that is in our shape already."""
-    environ[_OURS] = True
-
-
 def _response(environ, body):
-    mark(environ)
+    environ[_OURS] = True
     return webob.Response(json_body=body, status=body['status'],
                           content_type='application/json')
 
@@ -111,7 +106,7 @@ class Faults:
     def __call__(self, environ, start_response):
         method = environ['REQUEST_METHOD']
         try:
-            _check(environ)
+            check(environ)
             if method == 'HEAD':
                 environ['REQUEST_METHOD'] = 'GET'
             response = webob.Request(environ).get_response(self._application)
@@ -123,8 +118,11 @@ class Faults:
         return response(environ, start_response)
 
 
-def _check(environ):
-    """Refuse what is not text before anything trips over it."""
+def check(environ):
+    """Refuse what is not text before anything trips over it.
+
+    :raises exception.Invalid: the URL is not UTF-8, or has a NUL in it.
+    """
     query = environ.get('QUERY_STRING', '')
     if len(query) > MAX_QUERY:
         raise exception.Invalid(

@@ -28,8 +28,9 @@ OPTS = [
     cfg.IntOpt('uid_count', default=65536, min=16,
                help='How many user ids there are from uid_first on.'),
     cfg.IntOpt('memory_allowance', default=64, min=0,
-               help='MB that a process of a function may use beyond the '
-                    "function's memory: the interpreter and its libraries."),
+               help='MB for each processor that a process of a function may '
+                    "use beyond the function's memory: the interpreter and "
+                    'what libraries reserve. NumPy needs some 50.'),
     cfg.IntOpt('tmp_size', default=64, min=1,
                help='MB that an instance may keep in /tmp, and as much again '
                     'in /dev/shm. It is memory of the node.'),

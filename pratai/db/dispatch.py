@@ -24,6 +24,12 @@ def _time(epoch):
         epoch, datetime.timezone.utc).replace(tzinfo=None)
 
 
+def _insert(session, model, rows):
+    """Many rows in one statement, without what the ORM would do for each."""
+    if rows:
+        session.connection().execute(sa.insert(model.__table__), rows)
+
+
 class Dispatch:
 
     def queued_functions(self, after='', limit=100):
@@ -121,11 +127,10 @@ class Dispatch:
         results = list(last.values())
         with self.writer() as session:
             known = self._known(session, [item['id'] for item in results])
-            done = 0
-            for item in results:
-                if item['id'] not in known and 'request' in item:
-                    self._insert(session, item)
-                    done += 1
+            new = [item for item in results
+                   if item['id'] not in known and 'request' in item]
+            if new:
+                self._insert(session, new)
             matching = [item for item in results
                         if known.get(item['id']) == item['attempt']
                         and item['status'] != states.RUNNING]
@@ -141,7 +146,7 @@ class Dispatch:
                                 detail=item.get('detail'))
             if final:
                 self._finish(session, final)
-        return done + len(matching)
+        return len(new) + len(matching)
 
     @staticmethod
     def _known(session, ids):
@@ -173,20 +178,25 @@ class Dispatch:
                     errors='surrogateescape'),
                 'truncated': item.get('truncated', False)}
 
-    def _insert(self, session, item):
-        row = dict(item['request'], id=item['id'], attempt=item['attempt'],
-                   max_attempts=1, failures=0, **self._columns(item))
-        row['created_at'] = _time(row['created_at'])
-        if item['status'] == states.RUNNING:
-            row['lease_until'] = base.now() + datetime.timedelta(
-                seconds=self.conf.conductor.lease)
-        session.execute(sa.insert(Request), [row])
-        session.execute(sa.insert(models.RequestPayload),
-                        [{'id': item['id'],
-                          'payload': item['payload'].encode()}])
-        if item['status'] != states.RUNNING:
-            session.execute(sa.insert(models.RequestResult),
-                            [self._result(item)])
+    def _insert(self, session, items):
+        lease = base.now() + datetime.timedelta(
+            seconds=self.conf.conductor.lease)
+        rows = []
+        for item in items:
+            row = dict(item['request'], id=item['id'],
+                       attempt=item['attempt'], max_attempts=1, failures=0,
+                       **self._columns(item))
+            row['created_at'] = _time(row['created_at'])
+            row['lease_until'] = (lease if item['status'] == states.RUNNING
+                                  else None)
+            rows.append(row)
+        _insert(session, models.Request, rows)
+        _insert(session, models.RequestPayload,
+                [{'id': item['id'], 'payload': item['payload'].encode()}
+                 for item in items])
+        _insert(session, models.RequestResult,
+                [self._result(item) for item in items
+                 if item['status'] != states.RUNNING])
 
     def _finish(self, session, items):
         columns = ('status', 'code', 'detail', 'start', 'duration',
@@ -206,8 +216,8 @@ class Dispatch:
             change.update(the_id=item['id'], the_attempt=item['attempt'])
             changes.append(change)
         session.connection().execute(statement, changes)
-        session.execute(sa.insert(models.RequestResult),
-                        [self._result(item) for item in items])
+        _insert(session, models.RequestResult,
+                [self._result(item) for item in items])
 
     @staticmethod
     def _give_back(session, *where, lost, code, detail):

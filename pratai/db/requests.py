@@ -23,8 +23,10 @@ class Requests:
         :param payloads: dicts of id and payload (JSON as bytes).
         """
         with self.writer() as session:
-            session.execute(sa.insert(models.Request), rows)
-            session.execute(sa.insert(models.RequestPayload), payloads)
+            connection = session.connection()
+            connection.execute(sa.insert(models.Request.__table__), rows)
+            connection.execute(sa.insert(models.RequestPayload.__table__),
+                               payloads)
 
     def request_list(self, project_id, filters, limit, marker=None,
                      sort_dir='desc'):

@@ -132,7 +132,8 @@ class ExecutorService:
                           self._conf.webhook.max_body + 1024),
             http='httptools', ws='none', lifespan='off', loop='none',
             log_config=None, access_log=False, server_header=False,
-            date_header=False, timeout_keep_alive=3600)
+            date_header=False, proxy_headers=False,
+            timeout_keep_alive=3600)
         self._http = uvicorn.Server(config)
         self._http_task = self._loop.create_task(
             self._http._serve(sockets=[self._socket]))

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small synchronous executor: speaks the runner protocol, for tests."""
 
-import contextlib
 import json
 import os
 import select
@@ -136,20 +135,21 @@ class Instance:
 
     def __init__(self, run_dir, start, configuration):
         self.run_dir = run_dir
-        listener = socket.socket(socket.AF_UNIX)
-        path = os.path.join(run_dir, 'control.sock')
-        listener.bind(path)
-        os.chmod(path, 0o666)
-        listener.listen(1)
-        listener.settimeout(SECONDS)
         self.frames = []
-        self.control = None
-        with contextlib.closing(listener):
+        with socket.socket(socket.AF_UNIX) as listener:
+            path = os.path.join(run_dir, 'control.sock')
+            listener.bind(path)
+            listener.listen(1)
+            listener.settimeout(SECONDS)
             start()
             self.control, _ = listener.accept()
         self.control.settimeout(SECONDS)
-        self.control.sendall(frame(dict(configuration, type='configure')))
-        self.header, body = read_frame(self.control)
+        try:
+            self.send(**dict(configuration, type='configure'))
+            self.header, body = read_frame(self.control)
+        except BaseException:
+            self.close()
+            raise
         self.text = body.decode()
 
     def request(self, payload=None, **kwargs):
@@ -178,5 +178,4 @@ class Instance:
             self.frames.append(read_frame(self.control)[0])
 
     def close(self):
-        if self.control is not None:
-            self.control.close()
+        self.control.close()

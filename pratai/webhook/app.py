@@ -10,13 +10,13 @@ import time
 
 from oslo_middleware import request_id as request_id_middleware
 import pecan
-from pecan import rest
 
 from pratai import exception
 from pratai import states
 from pratai.api import app as api_app
 from pratai.api import faults
 from pratai.api import pecan_speed
+from pratai.api.controllers import base as controllers
 from pratai.db import base
 from pratai.webhook import acceptor
 from pratai.webhook import body as bodies
@@ -74,36 +74,37 @@ class Webhooks:
         self.acceptor.stop()
 
 
-class FunctionController(rest.RestController):
-
-    def __init__(self, webhooks):
-        self._webhooks = webhooks
-        self._conf = webhooks.conf
+class Function(controllers.Controller):
+    """``/function/{function_id}``"""
 
     @pecan.expose('json')
-    def post(self, request, response, function_id, token=None, **ignored):
-        function = self._webhooks.functions.get(function_id)
+    def post(self, request, response, function_id):
+        webhooks = self.services
+        function = webhooks.functions.get(function_id)
         body = request.body
-        self._authorize(request, function, body, token)
-        payload = bodies.payload(body, self._conf.webhook.max_depth)
+        self._authorize(request, function, body)
+        payload = bodies.payload(body, webhooks.conf.webhook.max_depth)
         if function['status'] not in (states.INACTIVE, states.ACTIVE):
             function = self._usable(function_id)
         request_id = request.environ[request_id_middleware.ENV_REQUEST_ID]
         if function['type'] == 'sync':
-            faults.mark(request.environ)
             return self._wait(response, function, request_id, payload)
         return self._accept(response, function, request_id, payload)
 
-    def _authorize(self, request, function, body, token):
-        token = request.headers.get('X-Pratai-Token', token)
-        if not function['public'] and not self._webhooks.callers.may(
-                request.environ, function, body, token):
+    def _authorize(self, request, function, body):
+        if function['public']:
+            return
+        environ = request.environ
+        token = environ.get('HTTP_X_PRATAI_TOKEN')
+        if token is None and environ.get('QUERY_STRING'):
+            token = request.GET.get('token')
+        if not self.services.callers.may(environ, function, body, token):
             raise exception.Unauthorized(
                 'The function is private: it takes its own token in '
                 'X-Pratai-Token, or a signature in X-Hub-Signature-256.')
 
     def _usable(self, function_id):
-        function = self._webhooks.functions.fresh(function_id)
+        function = self.services.functions.fresh(function_id)
         if function['status'] == states.BUILDING:
             raise exception.Conflict(
                 'The function is being built; try again in a moment.',
@@ -115,25 +116,25 @@ class FunctionController(rest.RestController):
         return function
 
     def _accept(self, response, function, request_id, payload):
-        self._webhooks.acceptor.accept({
+        self.services.acceptor.accept({
             'id': request_id, 'project_id': function['project_id'],
             'function_id': function['id'],
             'version_id': function['version_id'], 'type': 'async',
             'event': 'webhook', 'status': states.QUEUED, 'attempt': 0,
             'failures': 0,
-            'max_attempts': self._conf.conductor.max_attempts,
+            'max_attempts': self.services.conf.conductor.max_attempts,
             'created_at': base.now()}, payload)
         response.status = 202
         return _json(response,
                      json.dumps({'request_id': request_id}).encode())
 
     def _wait(self, response, function, request_id, payload):
-        answer = self._webhooks.direct.run(function, request_id, payload)
+        answer = self.services.direct.run(function, request_id, payload)
         response.status = answer.status
         headers = response.headers
         headers['X-Pratai-Request-Id'] = request_id
         for name in ('Status', 'Duration', 'Start'):
-            value = answer.headers.get('x-' + name)
+            value = answer.headers.get('x-' + name.lower())
             if value:
                 headers['X-Pratai-' + name] = value
         if 'retry-after' in answer.headers:
@@ -147,10 +148,13 @@ def _json(response, body):
     return response
 
 
-class RootController:
+class Root(controllers.Root):
 
     def __init__(self, webhooks):
-        self.function = FunctionController(webhooks)
+        super().__init__(webhooks)
+        functions = controllers.Controller(webhooks)
+        functions.item = Function(webhooks)
+        self.children = {'function': functions}
 
 
 class _Entrance:
@@ -165,6 +169,7 @@ class _Entrance:
             base.time_ordered_id())
         try:
             bodies.check_length(environ, self._most)
+            faults.check(environ)
         except exception.PrataiError as error:
             return faults.answer(environ, error)(environ, start_response)
         return self._application(environ, start_response)
@@ -177,10 +182,9 @@ def build_app(conf, webhooks):
     """
     pecan_speed.apply()
     application = pecan.Pecan(
-        RootController(webhooks), request_cls=api_app.Request,
-        use_context_locals=False, force_canonical=False,
-        guess_content_type_from_ext=False)
-    application = api_app.Paths(
-        [api_app.HEALTHCHECK], api_app.healthcheck_app(conf),
-        faults.Faults(application))
-    return _Entrance(application, conf.webhook.max_body)
+        Root(webhooks), hooks=[faults.ErrorHook()],
+        request_cls=api_app.Request, use_context_locals=False,
+        force_canonical=False, guess_content_type_from_ext=False)
+    application = _Entrance(application, conf.webhook.max_body)
+    return api_app.Paths([api_app.HEALTHCHECK],
+                         api_app.healthcheck_app(conf), application)

@@ -24,7 +24,7 @@ def check_length(environ, most):
     :raises exception.Invalid: the length is not a number.
     """
     length = environ.get('CONTENT_LENGTH') or '0'
-    if not length.isdigit():
+    if not (length.isascii() and length.isdigit()):
         raise exception.Invalid('Content-Length is not a number.')
     if int(length) > most:
         raise exception.TooLarge(

@@ -2,16 +2,14 @@
 """The direct path: a request whose caller waits goes straight to the
 executor where its function lives."""
 
-import http.client
 import logging
 import queue
-import select
 import threading
 import time
-import urllib.parse
 
 from pratai import exception
 from pratai import rpc
+from pratai.webhook import connection as connections
 
 LOG = logging.getLogger(__name__)
 
@@ -19,15 +17,8 @@ LOG = logging.getLogger(__name__)
 STALE = (401, 403)
 IDLE_CONNECTIONS = 64
 MOST_PLACES = 10000
-
-
-class Answer:
-    """What a function answered: HTTP status, body (bytes) and headers."""
-
-    def __init__(self, status, body, headers):
-        self.status = status
-        self.body = body
-        self.headers = headers
+#: Seconds in which an executor's data port has to be reached.
+CONNECT_TIMEOUT = 5
 
 
 class DirectPath:
@@ -48,7 +39,7 @@ class DirectPath:
 
         :param function: id, version_id and timeout of it count.
         :param payload: JSON text as bytes.
-        :returns: an :class:`Answer`.
+        :returns: a :class:`pratai.webhook.connection.Answer`.
         :raises exception.Busy: there is no room for it now.
         :raises exception.Unavailable: no executor can be reached; it was
             not run.
@@ -101,54 +92,46 @@ class DirectPath:
 
     def _ask(self, executor, function, request_id, payload):
         """:raises _Unreachable: the executor does not have the request."""
-        connection = self._connect(executor['url'], function['timeout'])
+        # Waiting for room and for an instance to start may precede the run.
+        timeout = (function['timeout'] + self._conf.executor.room_seconds
+                   + self._conf.executor.start_timeout + 15)
+        connection = self._connection(executor['url'])
         try:
-            connection.request('POST', '/run', payload, {
-                'x-ticket': executor['ticket'], 'x-request-id': request_id})
-            response = connection.getresponse()
-            body = response.read()
-        except (OSError, http.client.HTTPException) as error:
+            answer = connection.post('/run', {
+                'x-ticket': executor['ticket'], 'x-request-id': request_id,
+            }, payload, timeout)
+        except connections.Lost as error:
             connection.close()
             raise exception.PrataiError(
                 'The executor was lost while the request ran.',
                 code='platform.attempt_lost') from error
-        self._pool(executor['url']).put(connection)
-        return Answer(response.status, body, response.headers)
+        pool = self._pool(executor['url'])
+        if pool.qsize() < IDLE_CONNECTIONS:
+            pool.put(connection)
+        else:
+            connection.close()
+        return answer
 
     def _pool(self, url):
         pool = self._connections.get(url)
         if pool is None:
-            pool = self._connections.setdefault(
-                url, queue.LifoQueue())
+            pool = self._connections.setdefault(url, queue.LifoQueue())
         return pool
 
-    def _connect(self, url, timeout):
-        # Waiting for room and for an instance to start may precede the run.
-        timeout += (self._conf.executor.room_seconds
-                    + self._conf.executor.start_timeout + 15)
+    def _connection(self, url):
         pool = self._pool(url)
         while True:
             try:
                 connection = pool.get_nowait()
             except queue.Empty:
                 break
-            # NOTE: readable without a question is an end: the executor was
-            # stopped. Found out before anything is sent, because what was
-            # sent may have been run.
-            if connection.sock is not None and not select.select(
-                    [connection.sock], [], [], 0)[0] \
-                    and pool.qsize() < IDLE_CONNECTIONS:
-                connection.sock.settimeout(timeout)
+            if connection.is_usable():
                 return connection
             connection.close()
-        parts = urllib.parse.urlsplit(url)
-        connection = http.client.HTTPConnection(parts.hostname, parts.port,
-                                                timeout=timeout)
         try:
-            connection.connect()
+            return connections.Connection(url, CONNECT_TIMEOUT)
         except OSError as error:
             raise _Unreachable(error) from error
-        return connection
 
 
 class _Unreachable(Exception):

@@ -21,7 +21,7 @@ MAIN = 'def main(payload=None):\n    return payload\n'
 RUNTIME = {
     'name': 'python3', 'language': 'python', 'fingerprint': sys.version,
     'version': platform.python_version(),
-    'properties': {'interpreter': sys.executable, 'prefix': sys.base_prefix}}
+    'properties': {}}
 
 
 def interpreter():
@@ -30,7 +30,9 @@ def interpreter():
     return os.path.realpath(path)
 
 
-RUNTIME['properties']['interpreter'] = interpreter()
+RUNTIME['properties'] = {'interpreter': interpreter(),
+                         'prefix': sys.base_prefix,
+                         'prefixes': [os.path.realpath(sys.base_prefix)]}
 
 
 class TestCase(testtools.TestCase):
@@ -84,6 +86,7 @@ class BuilderTestCase(TestCase):
         with BuilderTestCase.lock:
             if BuilderTestCase.programs is None:
                 made = tempfile.TemporaryDirectory()
+                os.chmod(made.name, 0o755)
                 self.index.wheel('programs')
                 self.conf.set_override('state_path', made.name)
                 self.new_builder().build(self.new_build('programs'), str)

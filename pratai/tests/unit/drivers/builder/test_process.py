@@ -86,7 +86,7 @@ class TestModule(base.BuilderTestCase):
     def test_an_interpreter_that_is_not_there(self):
         build = self.new_build()
         build.runtime = dict(base.RUNTIME, properties={
-            'interpreter': '/nowhere/python', 'prefix': '/usr'})
+            'interpreter': '/nowhere/python', 'prefixes': []})
         self.assertRaises(exception.SandboxError, self.builder.build, build,
                           str)
         self.assertNothingHalfMade()
@@ -182,7 +182,7 @@ class TestLayers(base.BuilderTestCase):
     def test_hashes(self):
         digest = self.index.wheel('first')
         detail = self.refused(FAILED, 'first==1.0 --hash=sha256:' + '0' * 64)
-        self.assertIn('HASHES', detail.upper())
+        self.assertIn('A hash in requirements.txt', detail)
         self.build('first==1.0 --hash=sha256:' + digest)
 
     def test_two_builds_at_once_make_a_layer_once(self):
@@ -316,46 +316,33 @@ class TestSource(base.BuilderTestCase):
         image = self.build('first')
         self.assertEqual('', self.read_layer(image, 'first.txt'))
 
-    def test_what_it_can_write(self):
-        if self.builder.launcher.isolation == 'none':
-            self.skipTest('there are no sandboxes here')
+    def test_what_it_leaves_in_its_folder(self):
         self.index.sdist('first', code='''
-            import glob, os
-            said = []
-            for folder in ("/etc", "/usr/lib", "/", "/pratai", "/pratai/lib",
-                           "/pratai/lib/pip", "%s", "/root", "/home", "/var",
-                           "/cache/http-v2", "/proc/sys/kernel"):
-                try:
-                    with open(folder + "/written", "w") as target:
-                        target.write("x")
-                    said.append(folder)
-                except OSError:
-                    pass
-            for path in ("/pratai/inside.py", "/pratai/lib/pip/__init__.py",
-                         "/etc/passwd"):
-                try:
-                    open(path, "a").close()
-                    said.append(path)
-                except OSError:
-                    pass
-            for path in glob.glob("/build/*"):
-                print("there is", path)
-            os.symlink("/etc/passwd", "/build/wheels/evil-1.0-py3-none-any.whl"
-                       ) if os.path.isdir("/build/wheels") else None
-            os.mkdir("/build/deep")
-            os.chdir("/build/deep")
-            for _ in range(3000):
+            import os
+            place = os.path.dirname(os.environ["TMPDIR"])
+            for name in ("wheels", "tmp"):
+                os.makedirs(os.path.join(place, name), exist_ok=True)
+                os.symlink("/etc/passwd", os.path.join(
+                    place, name, "evil-1.0-py3-none-any.whl"))
+                os.mkfifo(os.path.join(
+                    place, name, "evil-2.0-py3-none-any.whl"))
+            os.mkdir(os.path.join(place, "closed"))
+            os.mkdir(os.path.join(place, "closed", "x"))
+            os.chmod(os.path.join(place, "closed"), 0)
+            os.mkdir(os.path.join(place, "deep"))
+            before = os.getcwd()
+            os.chdir(os.path.join(place, "deep"))
+            for _ in range(150):
                 os.mkdir("d")
                 os.chdir("d")
-            os.mkdir("/build/closed")
-            os.mkdir("/build/closed/x")
-            os.chmod("/build/closed", 0)
-            FILES["first.txt"] = "\\n".join(said)
-            ''' % self.index.files)
-        detail = self.refused('build.too_large', 'first')
-        self.assertIn('deep', detail)
+            os.chdir(before)
+            FILES["first.txt"] = "done"
+            ''')
+        image = self.build('first')
+        self.assertEqual('done', self.read_layer(image, 'first.txt'))
+        self.assertNothingHalfMade()
 
-    def test_what_it_can_write_in_vain(self):
+    def test_what_it_can_write(self):
         if self.builder.launcher.isolation == 'none':
             self.skipTest('there are no sandboxes here')
         self.index.wheel('second')
@@ -409,8 +396,8 @@ class TestSource(base.BuilderTestCase):
             raise ValueError("at last")
             ''')
         self.assertIn('at last', self.refused(FAILED, 'first'))
-        self.assertGreater(4096 + 200 + 20 * 201,
-                           sum(len(line) + 1 for line in self.log))
+        self.assertGreaterEqual(4096,
+                                sum(len(line) + 1 for line in self.log))
         self.assertIn('[the log is cut here: it is longer than 4096 bytes]',
                       self.log)
         self.assertLess(max(map(len, self.log)), 2001)
@@ -435,18 +422,21 @@ class TestSource(base.BuilderTestCase):
         self.assertIn('emory', detail)
 
     def test_it_forks_without_end(self):
-        self.options(max_processes=60, timeout=30)
+        mark = uuid.uuid4().hex
+        self.options(max_processes=60, timeout=10)
         self.index.sdist('first', code='''
-            import os, time
+            import os, sys, time
             while True:
-                if os.fork() == 0:
-                    time.sleep(10000)
-            ''')
-        if os.getuid() == 0:
-            self.refused(FAILED, 'first')
-        else:
-            # The limit counts all of the user's: it ends by time, or so.
-            self.assertRaises(exception.BuildError, self.build, 'first')
+                try:
+                    if os.fork() == 0:
+                        os.execv(sys.executable, [
+                            sys.executable, "-c",
+                            "import time; time.sleep(10000)", "%s"])
+                except OSError:
+                    pass
+            ''' % mark)
+        self.refused('build.timeout', 'first')
+        self.assertEqual([], processes_with(mark))
 
 
 def tree_of(path):
@@ -641,18 +631,20 @@ class TestNode(base.BuilderTestCase):
             self.assertTrue(os.path.exists(self.layer_path(image,
                                                            'first.py')))
 
-    def test_a_runtime_too_old(self):
+    def test_a_runtime_that_pip_is_not_for(self):
+        # It is said to be old, and has to bring its own pip.
+        old = dict(base.RUNTIME, version='3.5.0', name='python35')
         self.index.wheel('first')
         build = self.new_build('first')
-        build.runtime = dict(base.RUNTIME, version='2.7.18', name='python27')
-        # It is not, and has no pip of its own, being told to have no site.
-        error = None
+        build.runtime = old
         try:
-            self.builder.build(build, str)
-        except exception.BuildError as e:
-            error = e
-        if error is not None:
+            image = self.builder.build(build, self.log.append)
+        except exception.BuildError as error:
             self.assertEqual(FAILED, error.code)
+            self.assertIn('python35 is too old', error.detail)
+        else:
+            self.assertTrue(os.path.exists(self.layer_path(image,
+                                                           'first.py')))
 
     def test_one_build_is_not_done_twice_at_once(self):
         self.index.sdist('first', code=FOREVER)
@@ -678,3 +670,52 @@ class TestNode(base.BuilderTestCase):
         self.builder.cancel(build.build_id)
         thread.join()
         self.assertNothingHalfMade()
+
+
+class TestNoSandbox(base.BuilderTestCase):
+    """Where there is no bubblewrap there are plain processes."""
+
+    def new_builder(self):
+        self.conf.set_override('isolation', 'none', group='process')
+        return super().new_builder()
+
+    def setUp(self):
+        super().setUp()
+        if os.getuid() == 0 and not reachable(base.interpreter()):
+            self.skipTest('other users cannot run this interpreter')
+
+    def test_wheels_and_source(self):
+        self.index.sdist('first', code='FILES["first.py"] = "x = 1\\n"')
+        self.index.wheel('second')
+        image = self.build('first\nsecond')
+        self.assertEqual('x = 1\n', self.read_layer(image, 'first.py'))
+        self.assertTrue(os.path.exists(self.layer_path(image, 'second.py')))
+        self.assertNothingHalfMade()
+
+    def test_syntax_error(self):
+        self.assertEqual('new_module.py, line 1: invalid syntax',
+                         self.refused('build.syntax_error', module='x y'))
+
+    def test_it_never_ends(self):
+        mark = uuid.uuid4().hex
+        self.options(timeout=8)
+        self.index.sdist('first', code='''
+            import subprocess, sys
+            subprocess.Popen([sys.executable, "-c",
+                              "import time; time.sleep(10000)", "%s"],
+                             start_new_session=True)
+            while True:
+                pass
+            ''' % mark)
+        self.refused('build.timeout', 'first')
+        if os.getuid() == 0:
+            self.assertEqual([], processes_with(mark))
+
+
+def reachable(path):
+    """Whether users that own nothing may get at a path."""
+    while path != '/':
+        if not os.stat(path).st_mode & 0o001:
+            return False
+        path = os.path.dirname(path)
+    return True

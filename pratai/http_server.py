@@ -42,11 +42,12 @@ class HTTPServer:
     :param most: largest body in bytes; a larger one is refused by its
         declared length, before it is read.
     :param too_large: the error code of that.
+    :param grace: seconds for what is under way when it is stopped.
     :raises OSError: the address cannot be had, with words for an operator.
     """
 
     def __init__(self, name, application, host, port, threads, most,
-                 too_large):
+                 too_large, grace):
         try:
             self._server = waitress.server.create_server(
                 application, map={}, host=host, port=port, threads=threads,
@@ -58,6 +59,7 @@ class HTTPServer:
                 host, port, name, error.strerror or error)) from error
         self._server.channel_class = _Channel
         self._server.too_large = too_large
+        self._grace = grace
         self._thread = threading.Thread(target=self._run, name=name,
                                         daemon=True)
         self._stopping = False
@@ -71,10 +73,12 @@ class HTTPServer:
                                        map=self._server._map)
 
     def stop(self):
-        """Take no more; answers that are being made are finished."""
-        self._stopping = True
+        """Take no more connections, finish the answers that are being made
+        (for at most ``grace``), and end."""
         self._server.accepting = False
         self._server.pull_trigger()
+        self._server.task_dispatcher.shutdown(timeout=self._grace)
+        self._stopping = True
+        self._server.pull_trigger()
         self._thread.join()
-        self._server.task_dispatcher.shutdown(timeout=5)
         self._server.asyncore.close_all(self._server._map)

@@ -70,16 +70,18 @@ class Standalone:
                                               conductor)
         store = drivers.load(drivers.PACKAGE_STORE,
                              conf.package_store.driver, conf)
+        grace = conf.executor.shutdown_grace + 5
         self._servers = [
             http_server.HTTPServer(
                 'API', api_app.build_app(conf, self._database, conductor,
                                          store),
                 conf.api.host, conf.api.port, conf.api.threads,
-                conf.limits.max_package + 1024 * 1024, 'package.too_large'),
+                conf.limits.max_package + 1024 * 1024, 'package.too_large',
+                grace),
             http_server.HTTPServer(
                 'webhook app', webhook_app.build_app(conf, self._webhooks),
                 conf.webhook.host, conf.webhook.port, conf.webhook.threads,
-                conf.webhook.max_body, 'payload.too_large')]
+                conf.webhook.max_body, 'payload.too_large', grace)]
         self._registrations = [
             service.Registration(conf, self._database, binary)
             for binary in ('pratai-api', 'pratai-webhook')]

@@ -59,7 +59,10 @@ def main():
               conf.webhook.port), flush=True)
     name = service.wait_for_signal()
     print('%s: Pratai finishes what runs and stops.' % name, flush=True)
-    server.stop()
+    try:
+        server.stop()
+    except KeyboardInterrupt:
+        os._exit(130)  # asked twice: sandboxes end with this process
 
 
 if __name__ == '__main__':

@@ -18,6 +18,9 @@ LOG = logging.getLogger(__name__)
 FUNCTIONS = 200
 #: Seconds for which a refusal by an executor is respected.
 BACKOFF = 0.5
+#: Seconds from one pass to the next. Nobody waits for an async request to
+#: start, and a pass costs the same for one request as for many.
+LINGER = 0.02
 
 
 class Dispatcher:
@@ -59,9 +62,12 @@ class Dispatcher:
 
     def _loop(self):
         again = False
+        last = 0.0
         while not self._stopped:
             self._wake.wait(0 if again else self._pause())
+            time.sleep(max(0.0, last + LINGER - time.monotonic()))
             self._wake.clear()
+            last = time.monotonic()
             try:
                 again = not self._stopped and self.run_once()
             except Exception as error:

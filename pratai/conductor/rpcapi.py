@@ -29,6 +29,10 @@ class ConductorAPI(rpc.Client):
         """Say that versions are gone: executors drop their instances."""
         self._cast('forget', version_ids=version_ids)
 
+    def versions(self):
+        """:returns: ids of the versions whose images are to be kept."""
+        return self._call('versions', timeout=LATER)
+
     def place(self, function_id):
         """Ask where requests of a function are to be run."""
         return self._call('place', timeout=SOON, function_id=function_id)

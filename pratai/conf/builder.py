@@ -56,6 +56,9 @@ OPTS = [
     cfg.IntOpt('cache_size', default=4096, min=0,
                help='MB of downloads, and again of unpacked packages, that '
                     'are kept for further builds on this node.'),
+    cfg.FloatOpt('collect_interval', default=3600.0, min=1,
+                 help='Seconds between looks for images and dependencies '
+                      'that nobody needs any more.'),
     cfg.IntOpt('collect_grace', default=600, min=0,
                help='Seconds that an image is kept after it was built even '
                     'if nobody seems to need it.'),

@@ -14,6 +14,11 @@ Build = models.Build
 
 class Builds:
 
+    def version_ids(self):
+        """:returns: ids of all versions that there are."""
+        with self.reader() as session:
+            return list(session.scalars(sa.select(models.Version.id)))
+
     def build_claim(self, executor_id, limit, lease):
         """Give queued builds to an executor, oldest first.
 

@@ -89,11 +89,17 @@ class Builds:
         self._held[build['build_id']] = build
         self._threads.submit(self._run, build)
 
-    def cancel(self, version_ids):
-        """Stop building versions that are gone."""
+    def forget(self, version_ids):
+        """Stop building versions that are gone, and remove their images."""
         for build_id, build in list(self._held.items()):
             if build['version_id'] in version_ids:
                 self._builder.cancel(build_id)
+        for version_id in version_ids:
+            self._builder.remove({'id': version_id})
+
+    def collect(self):
+        """Remove the images and dependencies that nobody needs."""
+        self._builder.collect(self._conductor.versions())
 
     def stop(self):
         """Give up what is in hand: another executor starts it anew."""

@@ -165,6 +165,7 @@ class Call:
         if kind == 'started' and self._pid is None:
             if isinstance(header.get('pid'), int):
                 self._pid = header['pid']
+                self._instance.began(self._pid)
             self._timer.cancel()
             self._timer = self._loop.call_later(self._request.timeout,
                                                 self._timed_out)

@@ -25,6 +25,8 @@ SPARES = 2
 LOOK = 0.25
 #: Seconds in which a runner has to report a child that it was told to kill.
 KILL_GRACE = 3.0
+#: Ends of children that are remembered until somebody asks.
+MOST_EXITS = 256
 
 
 class Instance:
@@ -201,6 +203,11 @@ class Instance:
         if self.control is not None:
             self.control.send({'type': 'kill', 'pid': pid})
 
+    def began(self, pid):
+        """A child took a request: what was heard of an earlier child with
+        its number is of no interest any more."""
+        self._exits.pop(pid, None)
+
     async def exit_of(self, pid):
         """:returns: the runner's word on how a child ended, or None."""
         future = self._exits.get(pid)
@@ -225,9 +232,11 @@ class Instance:
             return
         pid = header.get('pid')
         future = self._exits.get(pid)
-        if future is None and len(self._exits) < 4096:
+        if future is None:
             future = self._exits[pid] = self._loop.create_future()
-        if future is not None and not future.done():
+            if len(self._exits) > MOST_EXITS:
+                self._exits.pop(next(iter(self._exits)))
+        if not future.done():
             future.set_result(header)
         if not header.get('clean', True):
             LOG.warning('Instance %s left processes behind that cannot be '

@@ -47,8 +47,8 @@ class ExecutorManager:
 
     def forget(self, version_ids):
         """Drop what is kept of versions that are gone."""
-        self._builds.cancel(version_ids)
         self._loop.call_soon_threadsafe(self._instances.forget, version_ids)
+        self._builds.forget(version_ids)
 
     def _in_loop(self, function, *args):
         async def run():

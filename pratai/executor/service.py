@@ -68,6 +68,9 @@ class ExecutorService:
         self._beat = service.Periodic(
             'Heartbeat of pratai-executor', conf.executor.heartbeat_interval,
             self._heartbeat)
+        self._collect = service.Periodic(
+            'Collection of images', conf.builder.collect_interval,
+            lambda: self._builds.collect())
         self._thread = threading.Thread(target=self._run_loop,
                                         name='executor', daemon=True)
 
@@ -91,6 +94,7 @@ class ExecutorService:
         self._server.start()
         self._beat.run_once()
         self._beat.start()
+        self._collect.start()
 
     def _listen(self):
         host = self._conf.executor.data_host
@@ -189,6 +193,7 @@ class ExecutorService:
     def stop(self):
         """Finish what runs, for at most the grace time, report, and end."""
         self._draining = True
+        self._collect.stop()
         grace = self._conf.executor.shutdown_grace
         self._beat.run_once()
         asyncio.run_coroutine_threadsafe(

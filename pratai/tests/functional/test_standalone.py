@@ -152,8 +152,9 @@ class TestStandalone(base.BaseTestCase):
             lambda: self.pratai.post(function).status_code == 404)
         self.assertEqual([], os.listdir(os.path.join(
             self.pratai.state_path, 'packages')))
-        standalone.until(lambda: not os.listdir(os.path.join(
-            self.pratai.state_path, 'run')))
+        for name in ('run', 'images'):
+            standalone.until(lambda: not os.listdir(os.path.join(
+                self.pratai.state_path, name)))
 
     def test_stop_finishes_what_runs(self):
         function = self.pratai.create('sleepy', SLEEPY)

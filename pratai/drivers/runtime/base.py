@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a runtime driver is: it starts and ends instances.
+
+A driver knows nothing of requests. It starts a *runner* in a sandbox in which
+a directory of the executor is mounted; runner and executor then speak the
+runner protocol through that directory, see contributor/runner-protocol.rst.
+"""
+
+import abc
+import dataclasses
+
+
+@dataclasses.dataclass
+class Spec:
+    """What an instance is to be.
+
+    :ivar instance_id: hex, unique on the node.
+    :ivar run_dir: directory of the node with the listening control.sock in
+        it; the driver makes it the runner's $PRATAI_RUN_DIR. The driver may
+        change its owner and mode.
+    :ivar image: what the builder made.
+    :ivar runtime: one of RuntimeDriver.runtimes().
+    :ivar memory: MB, for each request.
+    :ivar cpus: processors, for each request.
+    :ivar network: whether the function may use a network.
+    :ivar concurrency: requests that it runs at once.
+    :ivar timeout: seconds that a request may take.
+    """
+
+    instance_id: str
+    run_dir: str
+    image: dict
+    runtime: dict
+    memory: int = 128
+    cpus: int = 1
+    network: bool = False
+    concurrency: int = 1
+    timeout: int = 60
+
+
+@dataclasses.dataclass
+class Sandbox:
+    """An instance that was started.
+
+    :ivar id: the instance's.
+    :ivar pid: of the runner as the node numbers it, or None.
+    :ivar private: the driver's own.
+    """
+
+    id: str
+    pid: int | None = None
+    private: object = None
+
+
+class RuntimeDriver(abc.ABC):
+    """Base of runtime drivers.
+
+    Methods are called from many threads. None is called for the same
+    instance by two at once, except stop().
+
+    :param conf: oslo.config ConfigOpts with all of Pratai's options.
+    :raises exception.SandboxError: the driver cannot work as configured.
+    """
+
+    def __init__(self, conf):
+        self.conf = conf
+
+    @abc.abstractmethod
+    def runtimes(self):
+        """Find out what functions can be run with.
+
+        Blocks for about a second; called at start.
+
+        :returns: list of dicts: name ("python311"), language, version,
+            description, fingerprint (changes when an image built for it has
+            to be built again) and properties (the driver's own; JSON).
+        """
+
+    @abc.abstractmethod
+    def start(self, spec):
+        """Start an instance.
+
+        Blocks until it was spawned, not until its runner is ready. The
+        instance ends with the service's process, whatever becomes of that.
+
+        :returns: a Sandbox.
+        :raises exception.SandboxError: it could not be started.
+        """
+
+    @abc.abstractmethod
+    def stop(self, sandbox):
+        """Kill an instance and all that runs in it, and free what it held.
+
+        Blocks until it is gone. May be repeated. run_dir stays.
+        """
+
+    @abc.abstractmethod
+    def inspect(self, sandbox):
+        """Look at an instance. Does not block; also works after stop().
+
+        :returns: dict: running (bool), exit_code (of the runner, 128 +
+            signal for a killed one, or None), oom_killed (bool, something in
+            it was killed for want of memory), oom_kills (how often), output
+            (the end of what the runner and the import of the function
+            wrote, str).
+        """
+
+    @abc.abstractmethod
+    def reconcile(self):
+        """Remove what a former life of the service left.
+
+        Called once, at start, before anything else. May block.
+        """
+
+    @abc.abstractmethod
+    def describe(self):
+        """:returns: dict: isolation (a word), limits (list of what is
+        limited and how, sentences), warnings (list of sentences)."""
+
+    @abc.abstractmethod
+    def settings(self, spec):
+        """What this driver adds to the "configure" frame.
+
+        :returns: dict: code_dir, deps_dir (or None), tmp_dirs (list), limits
+            (dict: memory, nproc, fsize, nofile, cpu), with paths as they are
+            inside.
+        """

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Control groups of sandboxes, version 1 and 2.
+
+A sandbox gets one group (version 2) or one a controller (version 1) below
+``<parent>/pratai-<key of the state directory>/``. A program enters it by
+writing 0 into each of the ``procs`` files before it becomes the sandbox.
+"""
+
+import hashlib
+import logging
+import os
+import signal
+import time
+
+LOG = logging.getLogger(__name__)
+
+ROOT = '/sys/fs/cgroup'
+CONTROLLERS = ('memory', 'cpu', 'pids')
+PERIOD = 100000                 # microseconds
+
+
+def _read(path):
+    try:
+        with open(path) as f:
+            return f.read()
+    except OSError:
+        return ''
+
+
+def _write(path, value):
+    # NOTE: control files are there or they are not; never make one.
+    fd = os.open(path, os.O_WRONLY)
+    try:
+        os.write(fd, str(value).encode())
+    finally:
+        os.close(fd)
+
+
+class Group:
+    """The control group of one sandbox.
+
+    :param paths: controller name (or 'unified') -> directory
+    """
+
+    def __init__(self, paths):
+        self.paths = paths
+        self.procs = [os.path.join(path, 'cgroup.procs')
+                      for path in dict.fromkeys(paths.values())]
+
+    def pids(self):
+        """:returns: set of ids of the processes in the group."""
+        return {int(pid) for path in self.procs
+                for pid in _read(path).split()}
+
+    def oom_kills(self):
+        """:returns: how many processes were killed for lack of memory."""
+        if 'unified' in self.paths:
+            text = _read(os.path.join(self.paths['unified'], 'memory.events'))
+        else:
+            text = _read(os.path.join(self.paths.get('memory', ''),
+                                      'memory.oom_control'))
+        return sum(int(line.split()[1]) for line in text.splitlines()
+                   if line.startswith('oom_kill '))
+
+    def kill(self, seconds=5.0):
+        """Kill what is in the group until it is empty.
+
+        :returns: whether it is.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            pids = self.pids()
+            if not pids:
+                return True
+            self._kill(pids)
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.002)
+
+    def _kill(self, pids):
+        if 'unified' in self.paths:
+            try:
+                _write(os.path.join(self.paths['unified'], 'cgroup.kill'), 1)
+                return
+            except OSError:             # before Linux 5.14
+                pass
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+
+    def remove(self):
+        """Remove the group, which has to be empty; may be repeated.
+
+        The one it is in goes too if it was the last.
+        """
+        for path in dict.fromkeys(self.paths.values()):
+            # NOTE: a group stays busy for a moment after its last process.
+            for pause in (0.001, 0.005, 0.02, 0.1, 0):
+                try:
+                    os.rmdir(path)
+                except FileNotFoundError:
+                    pass
+                except OSError:
+                    time.sleep(pause)
+                    continue
+                break
+            else:
+                LOG.warning('Control group %s cannot be removed', path)
+                continue
+            _tidy(os.path.dirname(path))
+
+
+def _tidy(path):
+    try:
+        os.rmdir(path)
+    except OSError:
+        pass
+
+
+class Cgroups:
+    """Where groups can be made.
+
+    :param state_path: groups of different state directories are kept apart.
+    :param parent: path from the root of the hierarchy, or '' to choose.
+    :param wanted: names of controllers.
+    :ivar controllers: set of those of them that there are.
+    :raises OSError: when groups cannot be made here; its text says why.
+    """
+
+    def __init__(self, state_path, parent='', root=ROOT, wanted=CONTROLLERS):
+        self.root = root
+        self.parent = parent
+        self.wanted = wanted
+        self.name = 'pratai-' + hashlib.sha256(
+            os.path.realpath(state_path).encode()).hexdigest()[:12]
+        self._set_up()
+        for path in self.bases.values():
+            _tidy(path)
+
+    def _set_up(self):
+        self.bases = {}
+        self.controllers = set()
+        if os.path.exists(os.path.join(self.root, 'cgroup.controllers')):
+            self._unified(self.root, self.parent, self.name)
+        else:
+            for controller in self.wanted:
+                self._version1(self.root, controller, self.parent, self.name)
+        if not self.controllers:
+            raise OSError('no control group controllers in %s' % self.root)
+
+    def _version1(self, root, controller, parent, name):
+        hierarchy = os.path.join(root, controller)
+        if not os.path.exists(os.path.join(hierarchy, 'cgroup.procs')):
+            return
+        base = os.path.join(hierarchy, (parent or 'pratai').strip('/'), name)
+        os.makedirs(base, exist_ok=True)
+        self.bases[controller] = base
+        self.controllers.add(controller)
+
+    def _unified(self, root, parent, name):
+        if not parent:
+            parent = _delegated(root) or 'pratai'
+        path = root
+        for part in [p for p in parent.split('/') if p] + [name, None]:
+            self._delegate(path)
+            if part is not None:
+                path = os.path.join(path, part)
+                os.makedirs(path, exist_ok=True)
+        self.bases['unified'] = path
+        self.controllers = set(self.wanted).intersection(
+            _read(os.path.join(path, 'cgroup.subtree_control')).split())
+
+    def _delegate(self, path):
+        """Let children of a version 2 group have our controllers."""
+        has = set(_read(os.path.join(path, 'cgroup.controllers')).split())
+        wanted = has.intersection(self.wanted).difference(
+            _read(os.path.join(path, 'cgroup.subtree_control')).split())
+        if not wanted:
+            return
+        text = ' '.join('+' + name for name in sorted(wanted))
+        control = os.path.join(path, 'cgroup.subtree_control')
+        try:
+            _write(control, text)
+        except OSError:
+            # NOTE: a group either holds processes or divides its means. In
+            # one that is delegated to us, its processes are ours to move.
+            leaf = os.path.join(path, 'pratai-service')
+            os.makedirs(leaf, exist_ok=True)
+            for pid in _read(os.path.join(path, 'cgroup.procs')).split():
+                try:
+                    _write(os.path.join(leaf, 'cgroup.procs'), pid)
+                except ProcessLookupError:
+                    pass
+            _write(control, text)
+
+    def create(self, name, memory=None, cpus=None, pids=None):
+        """Make the group of one sandbox.
+
+        :param memory: bytes; swap is not given in addition.
+        :param cpus: how many processors' time, a number.
+        :param pids: processes and threads.
+        :raises OSError:
+        """
+        paths = self._make(name)
+        quota = None if cpus is None else int(cpus * PERIOD)
+        if 'unified' in paths:
+            values = [('memory', 'memory.max', memory),
+                      ('memory', 'memory.swap.max',
+                       None if memory is None else 0),
+                      ('cpu', 'cpu.max', quota and
+                       '%d %d' % (quota, PERIOD)),
+                      ('pids', 'pids.max', pids)]
+            paths_of = dict.fromkeys(CONTROLLERS, paths['unified'])
+        else:
+            values = [('memory', 'memory.limit_in_bytes', memory),
+                      ('memory', 'memory.memsw.limit_in_bytes', memory),
+                      ('cpu', 'cpu.cfs_quota_us', quota),
+                      ('pids', 'pids.max', pids)]
+            paths_of = paths
+        for controller, file, value in values:
+            if value is None or controller not in self.controllers:
+                continue
+            path = os.path.join(paths_of[controller], file)
+            if os.path.exists(path):    # swap may not be accounted
+                _write(path, value)
+        return Group(paths)
+
+    def _make(self, name):
+        """:returns: controller -> the directory that was made for it."""
+        for attempt in range(10):
+            paths = {controller: os.path.join(base, name)
+                     for controller, base in self.bases.items()}
+            try:
+                for path in dict.fromkeys(paths.values()):
+                    os.mkdir(path)
+                return paths
+            except FileNotFoundError:
+                # The last group took the one it was in with it.
+                self._set_up()
+            except FileExistsError:
+                Group(paths).remove()
+        raise OSError('the control group %s cannot be made' % name)
+
+    def left_over(self):
+        """:returns: list of the Groups there are below our own."""
+        names = {name for base in self.bases.values() if os.path.isdir(base)
+                 for name in os.listdir(base)
+                 if os.path.isdir(os.path.join(base, name))}
+        return [Group({controller: os.path.join(base, name)
+                       for controller, base in self.bases.items()})
+                for name in sorted(names)]
+
+
+def _delegated(root):
+    """:returns: our own version 2 group if systemd gave it to us, or None."""
+    for line in _read('/proc/self/cgroup').splitlines():
+        if not line.startswith('0::/'):
+            continue
+        path = line[4:].strip('/')
+        if os.path.basename(path) == 'pratai-service':
+            path = os.path.dirname(path)
+        for name in ('user.delegate', 'trusted.delegate'):
+            try:
+                if os.getxattr(os.path.join(root, path), name) == b'1':
+                    return path
+            except OSError:
+                pass
+    return None

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
-import codecs
 import hashlib
 import io
-import random
 import shutil
 import struct
 import subprocess
@@ -11,39 +9,14 @@ import tempfile
 import unicodedata
 import zipfile
 
-import testtools
-
-from pratai import conf
 from pratai import exception
-from pratai import package
 from pratai.tests.unit import zips
 
 Member = zips.Member
 NAMES = ('new_module.py', 'requirements.txt')
 
 
-class Base(testtools.TestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.conf = conf.new(files=[])
-
-    def limit(self, **values):
-        for name, value in values.items():
-            self.conf.set_override(name, value, group='limits')
-
-    def read(self, data):
-        return package.read(data, self.conf)
-
-    def refused(self, code, data, *words):
-        error = self.assertRaises(exception.PackageError, self.read, data)
-        self.assertEqual('package.' + code, error.code, error.detail)
-        for word in words:
-            self.assertIn(word, error.detail)
-        return error
-
-
-class TestRead(Base):
+class TestRead(zips.TestCase):
 
     def test_the_two_files_count_and_nothing_else(self):
         data = zips.make({
@@ -75,7 +48,7 @@ class TestRead(Base):
         self.assertEqual('', self.read(data).module)
 
     def test_junk_is_ignored(self):
-        self.read(zips.make(zips_of_a_mac()))
+        self.read(zips.make(zips.of_a_mac()))
 
     def test_folders_may_be_there_twice(self):
         self.read(zips.good(Member(b'lib/'), Member(b'lib/')))
@@ -115,7 +88,7 @@ class TestRead(Base):
 
     def test_a_second_name_for_more_than_ascii(self):
         name = 'caf\xe9.txt'
-        extra = unicode_name(name.encode())
+        extra = zips.unicode_name(name.encode())
         self.read(zips.good(Member(name.encode('cp437'), extra=extra)))
         self.read(zips.good(Member(b'caf\xff', extra=extra)))
 
@@ -136,16 +109,7 @@ class TestRead(Base):
             self.assertEqual('x = 1\n', self.read(piped).module)
 
 
-def zips_of_a_mac():
-    return {'new_module.py': '', 'requirements.txt': '', '.DS_Store': 'x',
-            '__MACOSX/': '', '__MACOSX/._new_module.py': 'x'}
-
-
-def unicode_name(raw):
-    return struct.pack('<2HBL', 0x7075, 5 + len(raw), 1, 0) + raw
-
-
-class TestRefused(Base):
+class TestRefused(zips.TestCase):
 
     def test_not_a_zip(self):
         self.refused('not_a_zip', b'def main(): pass\n', 'into a zip')
@@ -272,11 +236,11 @@ class TestRefused(Base):
 
     def test_two_names(self):
         self.refused('ambiguous', zips.good(
-            Member(b'x', extra=unicode_name(b'new_module.py'))))
+            Member(b'x', extra=zips.unicode_name(b'new_module.py'))))
         self.refused('ambiguous', zips.good(
-            Member(b'x', extra=unicode_name(b'\xff'))))
+            Member(b'x', extra=zips.unicode_name(b'\xff'))))
         self.refused('ambiguous', zips.good(
-            Member(b'x', extra=unicode_name(b'x') * 2)))
+            Member(b'x', extra=zips.unicode_name(b'x') * 2)))
 
     def test_a_name_that_is_not_utf8(self):
         self.refused('corrupt', zips.good(Member(b'\xff', flags=0x800)))
@@ -358,132 +322,3 @@ class TestRefused(Base):
 
     def test_a_folder_with_content(self):
         self.refused('corrupt', zips.good(Member(b'x/', b'y')), 'folder')
-
-
-class TestText(Base):
-
-    def module(self, raw):
-        return zips.make({'new_module.py': raw, 'requirements.txt': ''})
-
-    def requirements(self, raw):
-        return zips.make({'new_module.py': '', 'requirements.txt': raw})
-
-    def test_module(self):
-        for raw, source in (
-                (b'x = "\xc3\xa9"\n', 'x = "\xe9"\n'),
-                (codecs.BOM_UTF8 + b'x = 1\n', 'x = 1\n'),
-                (codecs.BOM_UTF8 + b'# coding: utf-8\n', '# coding: utf-8\n'),
-                (b'x = 1\r\ny = 2\r\n', 'x = 1\r\ny = 2\r\n'),
-                (b'# -*- coding: latin-1 -*-\nx = "\xe9"',
-                 '# -*- coding: latin-1 -*-\nx = "\xe9"'),
-                (b'#!/usr/bin/python\n# vim: set fileencoding=cp1252 :\n#\x80',
-                 '#!/usr/bin/python\n# vim: set fileencoding=cp1252 :\n'
-                 '#\u20ac'),
-                (b'# \xe9\n# coding: latin-1\n', '# \xe9\n# coding: latin-1\n'),
-                (b'', '')):
-            self.assertEqual(source, self.read(self.module(raw)).module)
-
-    def test_module_is_written_as_it_was_read(self):
-        for raw in (b'x = "\xc3\xa9"\n', b'# coding: latin-1\n"\xe9"',
-                    b'\n# coding: shift_jis\n"\x83\x5c"\r\n'):
-            source = self.read(self.module(raw)).module
-            self.assertEqual(raw, package.encode_module(source))
-
-    def test_module_that_cannot_be_read(self):
-        for raw, words in (
-                (b'x = 1\nx = "\xe9"', ('UTF-8', 'line 2', 'coding')),
-                ('x'.encode('utf-16'), ('UTF-16', 'Save it as UTF-8')),
-                ('x'.encode('utf-32'), ('UTF-32',)),
-                (b'x = 1\0', ('NUL',)),
-                (b'# coding: nonsense', ('nonsense',)),
-                (b'# coding: rot13', ('rot13',)),
-                (b'# coding: zlib', ('zlib',)),
-                (b'# coding: utf-7\n+AAA-', ('utf-7',)),
-                (b'# coding: utf-16', ('utf-16',)),
-                (b'# coding: utf-32', ('utf-32',)),
-                (b'# coding: unicode_escape\n\\x00', ('unicode_escape',)),
-                (b'# coding: cp037', ('cp037',)),
-                (b'# coding: ascii\n\xe9', ('ASCII', 'line 2')),
-                (codecs.BOM_UTF8 + b'# coding: latin-1', ('latin-1',))):
-            self.refused('bad_encoding', self.module(raw), *words)
-
-    def test_requirements(self):
-        for raw in (b'numpy\n', codecs.BOM_UTF8 + b'numpy\n',
-                    'numpy\n'.encode('utf-16'), 'numpy\n'.encode('utf-32'),
-                    codecs.BOM_UTF16_BE + 'numpy\n'.encode('utf-16-be')):
-            self.assertEqual('numpy\n',
-                             self.read(self.requirements(raw)).requirements)
-
-    def test_requirements_that_cannot_be_read(self):
-        for raw in (b'# \xe9', b'a\0b', codecs.BOM_UTF16_LE + b'x'):
-            self.refused('bad_encoding', self.requirements(raw))
-
-
-class TestFuzz(Base):
-    """Damage of any kind ends in a package, or a PackageError."""
-
-    ROUNDS = 3000
-
-    def seeds(self):
-        plain = zips.good()
-        size, start = struct.unpack_from('<2L', plain, len(plain) - 10)
-        return [zips.make(), zips.make(zips_of_a_mac()),
-                zips.make(compression=zipfile.ZIP_STORED),
-                zips.good(comment=b'comment'),
-                zips.good(before_end=zips.zip64_end(2, size, start)),
-                zips.good(Member(b'caf\x82', extra=unicode_name(b'caf\xc3')),
-                          Member(b'x', b'\0' * 1000))]
-
-    def test_mutations(self):
-        self.limit(max_package_unpacked=100000, max_module=10000)
-        outcomes = fuzz(self.read, self.seeds(), self.ROUNDS, seed=7)
-        self.assertLess(5, len(outcomes), outcomes)
-
-
-# What a mutation likes to write.
-WORDS = [b'PK\x01\x02', b'PK\x03\x04', b'PK\x05\x06', b'PK\x06\x06',
-         b'PK\x06\x07', b'\xff' * 2, b'\xff' * 4, b'\xff' * 8, b'\0' * 2,
-         b'\0' * 4, b'\x01\x00', b'../', b'\\', b'\x7f\xff\xff\xff']
-
-
-def fuzz(read, seeds, rounds, seed):
-    """:returns: {code or None: how often}; another error is raised."""
-    chance = random.Random(seed)
-    outcomes = {}
-    for _ in range(rounds):
-        data = bytearray(chance.choice(seeds))
-        for _ in range(chance.choice((1, 1, 1, 2, 3, 8))):
-            mutate(data, chance)
-        try:
-            read(bytes(data))
-            code = None
-        except exception.PackageError as error:
-            code = error.code
-        outcomes[code] = outcomes.get(code, 0) + 1
-    return outcomes
-
-
-def mutate(data, chance):
-    """Change, remove, repeat or move a few bytes, preferably of headers."""
-    if not data:
-        return
-    position = chance.randrange(len(data))
-    if chance.random() < 0.5:
-        position = max(0, len(data) - 1 - int(chance.expovariate(1 / 60)))
-    how = chance.randrange(6)
-    if how == 0:
-        data[position] ^= 1 << chance.randrange(8)
-    elif how == 1:
-        data[position] = chance.randrange(256)
-    elif how == 2:
-        word = chance.choice(WORDS)
-        data[position:position + len(word)] = word
-    elif how == 3:
-        del data[position:position + chance.randrange(1, 20)]
-    elif how == 4:
-        data[position:position] = data[
-            chance.randrange(len(data)):][:chance.randrange(1, 80)]
-    else:
-        data[position:position + 4] = struct.pack(
-            '<L', chance.choice((0, 1, len(data), len(data) - 22, 1 << 31,
-                                 chance.randrange(1 << 32))))

@@ -7,6 +7,12 @@ import struct
 import zipfile
 import zlib
 
+import testtools
+
+from pratai import conf
+from pratai import exception
+from pratai import package
+
 MAIN = 'def main(payload=None):\n    return payload\n'
 
 
@@ -91,3 +97,35 @@ def good(*more, **end):
     """:returns: a handmade zip with both files and more members."""
     return handmade(Member(b'new_module.py', MAIN.encode()),
                     Member(b'requirements.txt'), *more, **end)
+
+
+def of_a_mac():
+    """:returns: what the zip of a Mac has in it."""
+    return {'new_module.py': '', 'requirements.txt': '', '.DS_Store': 'x',
+            '__MACOSX/': '', '__MACOSX/._new_module.py': 'x'}
+
+
+def unicode_name(raw):
+    """:returns: the extra field that gives a member a second name."""
+    return struct.pack('<2HBL', 0x7075, 5 + len(raw), 1, 0) + raw
+
+
+class TestCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.conf = conf.new(files=[])
+
+    def limit(self, **values):
+        for name, value in values.items():
+            self.conf.set_override(name, value, group='limits')
+
+    def read(self, data):
+        return package.read(data, self.conf)
+
+    def refused(self, code, data, *words):
+        error = self.assertRaises(exception.PackageError, self.read, data)
+        self.assertEqual('package.' + code, error.code, error.detail)
+        for word in words:
+            self.assertIn(word, error.detail)
+        return error

@@ -124,3 +124,40 @@ class BuilderTestCase(TestCase):
     def read_layer(self, image, *names):
         with open(self.layer_path(image, *names)) as source:
             return source.read()
+
+
+def processes_with(text):
+    """:returns: command lines of running processes that have a text."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open('/proc/%s/cmdline' % pid, 'rb') as source:
+                line = source.read()
+            with open('/proc/%s/stat' % pid) as source:
+                state = source.read().rpartition(')')[2].split()[0]
+        except OSError:
+            continue
+        if text.encode() in line and state not in 'ZX':
+            found.append(line)
+    return found
+
+
+def tree_of(path):
+    """:returns: {top folder: sorted files below}."""
+    found = {}
+    for name in os.listdir(path):
+        found[name] = sorted(
+            os.path.join(folder, file)
+            for folder, _, names in os.walk(os.path.join(path, name))
+            for file in names)
+    found['wheels'] = os.listdir(os.path.join(path, 'wheels'))
+    return found
+
+
+def reachable(path):
+    """Whether users that own nothing may get at a path."""
+    while path != '/':
+        if not os.stat(path).st_mode & 0o001:
+            return False
+        path = os.path.dirname(path)
+    return True

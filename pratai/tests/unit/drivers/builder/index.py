@@ -27,7 +27,8 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
     files = dict(FILES)
     info = '%%s-%%s.dist-info/' %% (NAME, VERSION)
     files[info + 'METADATA'] = (
-        'Metadata-Version: 2.1\\nName: %%s\\nVersion: %%s\\n' %% (NAME, VERSION))
+        'Metadata-Version: 2.1\\n'
+        'Name: %%s\\nVersion: %%s\\n' %% (NAME, VERSION))
     files[info + 'WHEEL'] = (
         'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
     files[info + 'RECORD'] = ''.join(

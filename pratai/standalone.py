@@ -91,6 +91,9 @@ class Standalone:
                        *self._registrations, *self._servers]
 
     def start(self):
+        if self._conf.standalone.one_cpu:
+            # Threads inherit it; those that start sandboxes undo it.
+            os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
         for part in self._parts:
             part.start()
 

@@ -20,7 +20,7 @@ FUNCTIONS = 200
 BACKOFF = 0.5
 #: Seconds from one pass to the next. Nobody waits for an async request to
 #: start, and a pass costs the same for one request as for many.
-LINGER = 0.02
+LINGER = 0.05
 
 
 class Dispatcher:

@@ -18,10 +18,11 @@ from pratai.conf import executor
 from pratai.conf import limits
 from pratai.conf import package_store
 from pratai.conf import process
+from pratai.conf import standalone
 from pratai.conf import webhook
 
 GROUPS = (default, api, webhook, conductor, executor, limits, builder,
-          package_store, process)
+          package_store, process, standalone)
 
 
 def register(conf):

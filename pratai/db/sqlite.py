@@ -23,6 +23,10 @@ def tune(engine):
     - BEGIN IMMEDIATE for writers: a transaction that reads before it writes
       would otherwise fail when somebody else wrote in between.
     """
+    # NOTE: many rows in one statement. sqlite3 gives the interpreter's lock
+    # away for every statement, and gets it back in competition with all
+    # threads that serve callers; a statement a row made group commit slow.
+    engine.dialect.use_insertmanyvalues_wo_returning = True
     engine.pool = pool.QueuePool(
         engine.pool._creator, pool_size=8, max_overflow=56,
         dialect=engine.dialect, _dispatch=engine.pool.dispatch)

@@ -167,7 +167,7 @@ class Instance:
     def _connection(self):
         while self._idle:
             connection = self._idle.pop()
-            self._loop.remove_reader(connection)
+            self._loop.remove_reader(connection.fileno())
             return connection
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -188,12 +188,13 @@ class Instance:
             self._idle.append(connection)
             # Readable while nothing was asked: the process is gone, or it
             # babbles.
-            self._loop.add_reader(connection, self._drop_idle, connection)
+            self._loop.add_reader(connection.fileno(), self._drop_idle,
+                                  connection)
         elif connection is not None:
             connection.close()
 
     def _drop_idle(self, connection):
-        self._loop.remove_reader(connection)
+        self._loop.remove_reader(connection.fileno())
         if connection in self._idle:
             self._idle.remove(connection)
         connection.close()

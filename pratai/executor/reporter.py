@@ -14,7 +14,7 @@ BATCH_BYTES = 8 * 1024 * 1024
 RETRY = 1.0
 #: Seconds that the first result waits for company: one commit for many costs
 #: a caller nothing, and the node a lot less than many of one.
-LINGER = 0.02
+LINGER = 0.05
 
 
 def batch(results):

@@ -4,9 +4,11 @@
 ``POST /function/{function_id}``: see api-ref, webhook.
 """
 
+import http
 import json
 import re
 import time
+import urllib.parse
 
 from oslo_middleware import request_id as request_id_middleware
 import pecan
@@ -77,27 +79,35 @@ class Webhooks:
 class Function(controllers.Controller):
     """``/function/{function_id}``"""
 
+    def __init__(self, webhooks):
+        super().__init__(webhooks)
+        options = webhooks.conf.webhook
+        self._max_body, self._max_depth = options.max_body, options.max_depth
+        self._max_attempts = webhooks.conf.conductor.max_attempts
+
     @pecan.expose('json')
     def post(self, request, response, function_id):
-        webhooks = self.services
-        function = webhooks.functions.get(function_id)
-        body = request.body
-        self._authorize(request, function, body)
-        payload = bodies.payload(body, webhooks.conf.webhook.max_depth)
+        # NOTE: what is asked of pecan's request goes through its
+        # __getattribute__, what is in the environment does not.
+        environ = request.environ
+        function = self.services.functions.get(function_id)
+        body = bodies.read(environ, self._max_body)
+        self._authorize(environ, function, body)
+        payload = bodies.payload(body, self._max_depth)
         if function['status'] not in (states.INACTIVE, states.ACTIVE):
             function = self._usable(function_id)
-        request_id = request.environ[request_id_middleware.ENV_REQUEST_ID]
+        request_id = environ[request_id_middleware.ENV_REQUEST_ID]
         if function['type'] == 'sync':
             return self._wait(response, function, request_id, payload)
         return self._accept(response, function, request_id, payload)
 
-    def _authorize(self, request, function, body):
+    def _authorize(self, environ, function, body):
         if function['public']:
             return
-        environ = request.environ
         token = environ.get('HTTP_X_PRATAI_TOKEN')
         if token is None and environ.get('QUERY_STRING'):
-            token = request.GET.get('token')
+            token = dict(urllib.parse.parse_qsl(
+                environ['QUERY_STRING'])).get('token')
         if not self.services.callers.may(environ, function, body, token):
             raise exception.Unauthorized(
                 'The function is private: it takes its own token in '
@@ -121,30 +131,31 @@ class Function(controllers.Controller):
             'function_id': function['id'],
             'version_id': function['version_id'], 'type': 'async',
             'event': 'webhook', 'status': states.QUEUED, 'attempt': 0,
-            'failures': 0,
-            'max_attempts': self.services.conf.conductor.max_attempts,
+            'failures': 0, 'max_attempts': self._max_attempts,
             'created_at': base.now()}, payload)
-        response.status = 202
-        return _json(response,
+        return _json(response, '202 Accepted',
                      json.dumps({'request_id': request_id}).encode())
 
     def _wait(self, response, function, request_id, payload):
         answer = self.services.direct.run(function, request_id, payload)
-        response.status = answer.status
-        headers = response.headers
-        headers['X-Pratai-Request-Id'] = request_id
+        headers = [('X-Pratai-Request-Id', request_id)]
         for name in ('Status', 'Duration', 'Start'):
             value = answer.headers.get('x-' + name.lower())
             if value:
-                headers['X-Pratai-' + name] = value
+                headers.append(('X-Pratai-' + name, value))
         if 'retry-after' in answer.headers:
-            headers['Retry-After'] = answer.headers['retry-after']
-        return _json(response, answer.body)
+            headers.append(('Retry-After', answer.headers['retry-after']))
+        return _json(response, '%d %s' % (
+            answer.status, http.HTTPStatus(answer.status).phrase),
+            answer.body, headers)
 
 
-def _json(response, body):
-    response.content_type = 'application/json'
-    response.body = body
+def _json(response, status, body, headers=()):
+    """Fill a response as a whole, which is much quicker than by parts."""
+    response.status = status
+    response.headerlist = [('Content-Type', 'application/json'),
+                           ('Content-Length', str(len(body))), *headers]
+    response.app_iter = [body]
     return response
 
 

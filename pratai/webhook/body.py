@@ -31,6 +31,24 @@ def check_length(environ, most):
             'The body is larger than the %d bytes that are allowed.' % most)
 
 
+def read(environ, most):
+    """:returns: the body, bytes.
+
+    :raises exception.TooLarge: one of unknown length is longer than
+        ``most`` bytes.
+    """
+    length = environ.get('CONTENT_LENGTH')
+    if length:
+        return environ['wsgi.input'].read(int(length))
+    if not environ.get('wsgi.input_terminated'):
+        return b''
+    data = environ['wsgi.input'].read(most + 1)
+    if len(data) > most:
+        raise exception.TooLarge(
+            'The body is larger than the %d bytes that are allowed.' % most)
+    return data
+
+
 def depth(text, most):
     """:returns: whether lists and objects nest at most so deep."""
     level = 0

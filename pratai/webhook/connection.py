@@ -8,11 +8,14 @@ a whole request.
 
 import select
 import socket
+import time
 import urllib.parse
 
 import httptools
 
 CHUNK = 65536
+#: Seconds after an answer in which the other side does not hang up.
+FRESH = 0.5
 
 
 class Answer:
@@ -48,6 +51,8 @@ class Connection:
         self._host = parts.netloc
         self._socket = socket.create_connection(
             (parts.hostname, parts.port), timeout=timeout)
+        self._timeout = timeout
+        self._used = time.monotonic()
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def is_usable(self):
@@ -57,7 +62,8 @@ class Connection:
         stopped. It is found out before anything is sent, because what was
         sent may have been run.
         """
-        return not select.select([self._socket], [], [], 0)[0]
+        return (time.monotonic() - self._used < FRESH
+                or not select.select([self._socket], [], [], 0)[0])
 
     def post(self, path, headers, body, timeout):
         """:returns: the :class:`Answer`.
@@ -70,7 +76,9 @@ class Connection:
         answer = Answer()
         parser = httptools.HttpResponseParser(answer)
         try:
-            self._socket.settimeout(timeout)
+            if timeout != self._timeout:
+                self._socket.settimeout(timeout)
+                self._timeout = timeout
             self._socket.sendall(
                 ('POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n'
                  '%s\r\n' % (path, self._host, len(body), head)).encode()
@@ -82,6 +90,7 @@ class Connection:
                 parser.feed_data(data)
         except (OSError, httptools.HttpParserError) as error:
             raise Lost(str(error)) from error
+        self._used = time.monotonic()
         answer.status = parser.get_status_code()
         return answer
 

@@ -20,7 +20,10 @@ wrong=''
 run_stestr() {
     local totals status=0
     totals=$(mktemp)
-    (cd "$top/$1" && stestr "${@:2}" run --concurrency 2) 2>&1 |
+    # Who starts this in the background has it ignore Ctrl-C, which some of
+    # the tests send.
+    (cd "$top/$1" &&
+        env --default-signal=INT stestr "${@:2}" run --concurrency 2) 2>&1 |
         tee "$totals" || status=$?
     # stestr sums up in lines like " - Passed: 12". Without them it did not
     # get as far as running tests.
@@ -44,7 +47,7 @@ add() {
 
 clean_environment
 need_localhost
-install_missing git:git
+install_missing git:git zip:zip
 try_sandbox
 setup_venv "$top/.venv-test" "[cloud,test]" "$top/test-requirements.txt"
 PATH=$venv/bin:$PATH

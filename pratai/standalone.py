@@ -59,7 +59,10 @@ class Standalone:
 
     def __init__(self, conf):
         check_loopback(conf)
-        self._conf = conf
+        if conf.standalone.one_cpu:
+            # Before there are threads, because they inherit it; those that
+            # start sandboxes undo it.
+            os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
         self._database = db_api.Database(conf)
         transport = rpc.transport(conf, 'inproc://pratai/')
         conductor = conductor_rpcapi.ConductorAPI(transport)
@@ -91,9 +94,6 @@ class Standalone:
                        *self._registrations, *self._servers]
 
     def start(self):
-        if self._conf.standalone.one_cpu:
-            # Threads inherit it; those that start sandboxes undo it.
-            os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
         for part in self._parts:
             part.start()
 

@@ -122,13 +122,13 @@ class Instance:
     async def _until_ready(self, started):
         while True:
             done, _ = await asyncio.wait({started}, timeout=LOOK)
-            if done:
-                header, body = started.result()
+            header, body = started.result() if done else (None, b'')
+            if header:
                 break
             state = await self._inspect()
-            if not state['running']:
+            if done or not state['running']:
                 raise exception.SandboxError(
-                    'The sandbox ended while it started: %s'
+                    'The runner ended before it was ready: %s'
                     % (state['output'][-500:].strip()
                        or 'exit code %s' % state['exit_code']))
         if header.get('type') == 'ready':
@@ -339,7 +339,6 @@ class _Control(asyncio.Protocol):
         if self._instance.control is not self:
             return
         if not self._started.done():
-            self._started.set_exception(exception.SandboxError(
-                'The runner ended before it was ready.'))
+            self._started.set_result((None, b''))
         elif self._instance.ready:
             self._instance.lost_control()

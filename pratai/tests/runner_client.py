@@ -153,13 +153,20 @@ class Instance:
         self.text = body.decode()
 
     def request(self, payload=None, **kwargs):
-        """Run one request on a connection of its own."""
-        request = Request(self)
-        try:
-            request.send(payload, **kwargs)
-            return request.result()
-        finally:
-            request.close()
+        """Run one request on a connection of its own.
+
+        One that ends before the request was started has run nothing.
+        """
+        for attempt in range(5):
+            request = Request(self)
+            try:
+                request.send(payload, **kwargs)
+                return request.result()
+            except (Closed, ConnectionResetError):
+                pass
+            finally:
+                request.close()
+        raise AssertionError('no child takes a request')
 
     def send(self, **header):
         self.control.sendall(frame(header))

@@ -12,9 +12,12 @@ Several projects use both, so no code of a package may ever write to them:
   has the same wheel has the same files, whoever brought it first.
 """
 
+import functools
 import hashlib
 import os
 import re
+import tempfile
+import time
 
 from pratai.drivers.builder import files
 
@@ -33,6 +36,7 @@ class Cache:
 
     def __init__(self, conf):
         self.limit = conf.builder.cache_size << 20
+        self.patience = 2 * conf.builder.timeout
         self.path = os.path.join(os.path.abspath(conf.state_path), 'cache')
         self.downloads = os.path.join(self.path, 'pip')
         self.wheels = os.path.join(self.path, 'wheels')
@@ -42,10 +46,10 @@ class Cache:
             os.makedirs(path, exist_ok=True)
             os.chmod(path, mode)
 
-    def in_use(self, wait):
-        """:returns: context manager; nothing is pruned meanwhile."""
-        return files.lock(os.path.join(self.path, 'lock'), shared=True,
-                          wait=wait)
+    def _locked(self):
+        """:returns: context manager; held for a moment only."""
+        return files.lock(os.path.join(self.path, 'lock'),
+                          wait=functools.partial(time.sleep, 0.005))
 
     def lend(self, view):
         """Make a view of the downloads that somebody else may write to."""
@@ -53,7 +57,10 @@ class Cache:
         for path in _files(self.downloads):
             target = os.path.join(view, os.path.relpath(path, self.downloads))
             _make_folders(os.path.dirname(target), 0o777)
-            files.link(path, target)
+            try:
+                files.link(path, target)
+            except FileNotFoundError:
+                continue    # pruned a moment ago
 
     def read_only(self):
         """:returns: [(folder, name in a cache)] to be seen, not changed."""
@@ -61,9 +68,9 @@ class Cache:
                 for entry in os.scandir(self.downloads)
                 if HTTP_FOLDER.match(entry.name)]
 
-    def take_back(self, view, wait):
+    def take_back(self, view):
         """Take over what was added to a view; it has to be ours by now."""
-        with files.lock(os.path.join(self.path, 'merge.lock'), wait=wait):
+        with self._locked():
             for path in _files(view):
                 target = os.path.join(self.downloads,
                                       os.path.relpath(path, view))
@@ -75,6 +82,8 @@ class Cache:
     def unpacked(self, wheel, fingerprint):
         """:returns: path for what a wheel unpacks to; it may not exist.
 
+        What exists is not pruned while a build can take.
+
         :param wheel: path of the file.
         :param fingerprint: of the runtime that compiles it.
         """
@@ -82,10 +91,11 @@ class Cache:
             digest = hashlib.file_digest(source, 'sha256').hexdigest()
         path = os.path.join(self.wheels,
                             '%s.%s' % (digest, _short(fingerprint)))
-        try:
-            os.utime(path)      # for prune()
-        except FileNotFoundError:
-            pass
+        with self._locked():
+            try:
+                os.utime(path)
+            except FileNotFoundError:
+                pass
         return path
 
     def program(self, name, fingerprint):
@@ -105,36 +115,51 @@ class Cache:
                 raise
 
     def prune(self):
-        """Remove what was used least recently, down to the limit.
+        """Remove what was used least recently, down to the limit."""
+        with files.lock(os.path.join(self.path, 'prune.lock')) as held:
+            if held:
+                self._prune()
 
-        Does nothing while a build uses the cache.
-        """
-        with files.lock(os.path.join(self.path, 'lock')) as held:
-            if not held:
-                return
-            found = []
-            for path in _files(self.downloads):
-                info = os.lstat(path)
-                found.append((info.st_mtime, info.st_size, path))
-            _prune(found, self.limit, MAX_DOWNLOADS)
-            found = []
-            for entry in os.scandir(self.wheels):
-                size, _ = files.measure(entry.path, 1 << 60, 1 << 60)
-                found.append((entry.stat().st_mtime, size, entry.path))
-            _prune(found, self.limit, 1 << 60)
+    def _prune(self):
+        found = []
+        for path in _files(self.downloads):
+            info = os.lstat(path)
+            found.append((info.st_mtime, info.st_size, path))
+        for path in _excess(found, self.limit, MAX_DOWNLOADS):
+            os.unlink(path)
+        found = []
+        for entry in os.scandir(self.wheels):
+            size, _ = files.measure(entry.path, 1 << 60, 1 << 60)
+            found.append((entry.stat().st_mtime, size, entry.path))
+        for path in _excess(found, self.limit, 1 << 60):
+            self._remove_wheel(path)
+
+    def _remove_wheel(self, path):
+        with tempfile.TemporaryDirectory(dir=self.path) as trash:
+            with self._locked():
+                # A build that runs has told so after it was started.
+                if os.stat(path).st_mtime > time.time() - self.patience:
+                    return
+                os.rename(path, os.path.join(trash, 'wheel'))
+            files.remove(os.path.join(trash, 'wheel'))
 
 
 def _short(fingerprint):
     return hashlib.sha256(fingerprint.encode()).hexdigest()[:16]
 
 
-def _prune(found, limit, count):
-    """:param found: list of (time of last use, bytes, path)."""
+def _excess(found, limit, count):
+    """:returns: list of the paths that are over a limit.
+
+    :param found: list of (time of last use, bytes, path).
+    """
     size = 0
+    paths = []
     for number, (_, used, path) in enumerate(sorted(found, reverse=True)):
         size += used
         if size > limit or number >= count:
-            files.remove(path) if os.path.isdir(path) else os.unlink(path)
+            paths.append(path)
+    return paths
 
 
 def _files(path):

@@ -6,14 +6,14 @@ One file, for Python 2.7 and 3, that needs nothing but the standard library::
     inside.py check FILE
     inside.py download LIB ARGUMENT ...
     inside.py wheel LIB ARGUMENT ...
-    inside.py unpack LIB OUT WHEEL ...
+    inside.py unpack LIB OUT WHEEL
     inside.py compile FOLDER
 
 ``check`` compiles a module and exits with 3 after a readable last line when
 its syntax is wrong. ``download`` and ``wheel`` are those of pip, the first
 without any way to start another program, so that no code of a package can
-run. ``unpack`` installs each wheel into a folder of its own, OUT/<number>,
-and compiles it, as ``compile`` does with any folder.
+run. ``unpack`` installs a wheel into the folder OUT and compiles it, as
+``compile`` does with any folder.
 
 LIB is a folder that has a pip, or "-" for the interpreter's own; without
 either the exit code is 4.
@@ -24,6 +24,7 @@ import sys
 
 SYNTAX, NO_PIP = 3, 4
 JOBS = 2
+FEW = 20        # files that one process compiles as soon as several
 PROGRAM_EVENTS = frozenset([
     'subprocess.Popen', 'os.exec', 'os.fork', 'os.forkpty', 'os.posix_spawn',
     'os.spawn', 'os.system'])
@@ -115,31 +116,12 @@ def fork(function, *arguments):
             os._exit(int(code))
 
 
-def wait():
-    """:returns: whether a child that ended did well."""
-    return os.wait()[1] == 0
-
-
-def unpack(out, *wheels):
+def unpack(out, wheel):
     """:returns: exit code."""
-    try:
-        # So that the children need not do it each.
-        __import__('pip._internal.commands.install')
-    except ImportError:
-        pass
-    running = 0
-    done = True
-    for number, wheel in enumerate(wheels):
-        if running == JOBS:
-            done = wait() and done
-            running -= 1
-        fork(pip, 'install', '--no-index', '--no-deps', '--no-compile',
-             '--no-cache-dir', '--no-input', '--progress-bar', 'off',
-             '--quiet', '--target', os.path.join(out, str(number)), wheel)
-        running += 1
-    for _ in range(running):
-        done = wait() and done
-    if not done:
+    fork(pip, 'install', '--no-index', '--no-deps', '--no-compile',
+         '--no-cache-dir', '--no-input', '--progress-bar', 'off', '--quiet',
+         '--target', out, wheel)
+    if os.wait()[1]:
         return 1
     return compile_folder(out)
 
@@ -153,10 +135,11 @@ def compile_folder(path):
     files = sorted(os.path.join(folder, name)
                    for folder, _, names in os.walk(path) for name in names
                    if name.endswith('.py'))
-    for start in range(JOBS):
-        fork(compile_files, files[start::JOBS])
-    for _ in range(JOBS):
-        wait()
+    jobs = JOBS if len(files) > FEW else 1
+    for start in range(jobs):
+        fork(compile_files, files[start::jobs])
+    for _ in range(jobs):
+        os.wait()
     return 0
 
 

@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """From requirements to a folder with what they name, for the process builder.
 
-Three steps, each in a sandbox of its own:
+Three steps, each in sandboxes of its own:
 
 1. ``download``: pip resolves the requirements and downloads wheels. It has
    network, and cannot start any program, so no code of a package runs.
 2. ``wheel``, only if the first finds no wheel for something: pip builds it
    from source, which runs its ``setup.py`` or build backend. It has network
    and nothing else: what it makes is just another wheel.
-3. ``unpack``: each wheel that is new here is unpacked and compiled, without
-   network, and again without running its code.
+3. ``unpack``: each wheel that is new here is unpacked and compiled, in a
+   sandbox that has nothing else, without network, and again without running
+   its code.
 
 The layer is then made of hard links to what was unpacked, so packages that
 several layers have are unpacked, and take room, once.
 """
 
+from concurrent import futures
 import dataclasses
+import functools
 import importlib.metadata
 import logging
 import os
@@ -43,6 +46,7 @@ ENVIRONMENT = {'PIP_CONFIG_FILE': '/dev/null', 'PIP_NO_COLOR': '1',
                'PIP_NO_PYTHON_VERSION_WARNING': '1',
                'PIP_KEYRING_PROVIDER': 'disabled', 'NO_COLOR': '1'}
 LIB = '/pratai/lib'
+JOBS = 2                # wheels that one build unpacks at once
 
 
 @dataclasses.dataclass
@@ -72,7 +76,7 @@ class Installer:
         self.launcher = launcher
         self.cache = cache
         self._access = None
-        self._pip = None
+        self._found_pip = None
 
     def install(self, job, lines, work):
         """Make a folder with what requirements name.
@@ -86,66 +90,81 @@ class Installer:
         """
         if self._access is None:
             self._access = pipconf.find(self.conf)
-        with self.cache.in_use(job.wait):
-            lib = self._find_lib(job, work)
-            wheels = self._fetch(job, lines, work, lib)
-            trees = self._unpack(job, wheels, work, lib)
-            return self._merge(job, trees, os.path.join(work, 'layer'))
+        lib = self._find_lib(job, work)
+        wheels = self._fetch(job, lines, work, lib)
+        trees = self._unpack(job, wheels, work, lib)
+        return self._merge(job, trees, os.path.join(work, 'layer'))
 
     def _fetch(self, job, lines, work, lib):
         """:returns: sorted list of the wheels' paths."""
-        # Only this step's additions may reach others, see cache.py. Without
-        # an audit hook a program is not kept from starting others for sure.
-        shared = not job.runtime.get('version', '3').startswith('2.')
-        view = os.path.join(work, 'cache')
-        if shared:
-            self.cache.lend(view)
-        else:
-            os.mkdir(view)
         place = os.path.join(work, 'download')
-        code = self._pip_run(
-            job, place, lines, lib,
-            [sandbox.Bind(view, '/cache', writable=True)], view,
-            'download', '--only-binary', ':all:', '--dest')
-        if code == 0:
-            if shared:
-                sandbox.reclaim(view)
-                self.cache.take_back(view, job.wait)
-            return _wheels(place)
-        said = '\n'.join(job.output.lines)
-        if not output.NO_WHEEL.search(said) or not (
-                self.conf.builder.allow_sdists):
-            raise self._failed(job, code, trusted=True)
-        job.output.line('Not everything has a wheel: looking for source.')
-        files.remove(place)
-        view = os.path.join(work, 'cache-of-source')
-        os.mkdir(view)
-        binds = [sandbox.Bind(view, '/cache', writable=True)]
-        for path, name in self._readable_downloads():
-            os.mkdir(os.path.join(view, name))
-            binds.append(sandbox.Bind(path, '/cache/' + name))
-        place = os.path.join(work, 'source')
-        # An old pip would want the interpreter to have setuptools and wheel.
-        how = ['--use-pep517'] if lib.own else []
-        code = self._pip_run(job, place, lines, lib, binds, view, 'wheel',
-                             '--prefer-binary', *how, '--wheel-dir')
+        code = self._download(job, lines, place, os.path.join(work, 'cache'),
+                              lib)
+        if code:
+            # What has an address may be source, whatever pip says of it.
+            source = (output.NO_WHEEL.search('\n'.join(job.output.lines))
+                      or any(' @ ' in line for line in lines))
+            if not source or not self.conf.builder.allow_sdists:
+                raise self._failed(job, code, trusted=True)
+            job.output.line('Not everything has a wheel: looking for source.')
+            files.remove(place)
+            place = os.path.join(work, 'source')
+            code = self._build_wheels(job, lines, place, lib)
         if code:
             raise self._failed(job, code)
         return _wheels(place)
 
-    def _readable_downloads(self):
-        # Without mounts nothing can be shown that cannot be changed.
-        if self.launcher.isolation == 'none':
-            return []
-        return self.cache.read_only()
+    def _download(self, job, lines, place, view, lib):
+        """Download wheels; no code of a package runs.
 
-    def _pip_run(self, job, place, lines, lib, binds, view, command,
-                 *options):
-        """Let pip put wheels into ``place``/wheels.
+        :returns: exit code.
+        """
+        # NOTE: Python 2 has no audit hooks: nothing keeps it for sure from
+        # starting programs, so what it adds is not for others.
+        shared = not job.runtime.get('version', '3').startswith('2.')
+        if shared:
+            self.cache.lend(view)
+        else:
+            os.mkdir(view)
+        os.mkdir(place)
+        code = self._pip(
+            job, lines, place, lib, self.launcher.path(view, '/cache'),
+            [sandbox.Bind(view, '/cache', writable=True)],
+            'download', '--only-binary', ':all:', '--dest')
+        if shared and code == 0:
+            sandbox.reclaim(view)
+            self.cache.take_back(view)
+        return code
+
+    def _build_wheels(self, job, lines, place, lib):
+        """Download wheels and source, and make wheels of that.
+
+        Code of packages runs. All that it can write to is ``place``.
 
         :returns: exit code.
         """
         os.mkdir(place)
+        view = os.path.join(place, 'cache')
+        os.mkdir(view)
+        inner = self.launcher.path(view, '/build/cache')
+        binds = []
+        # Without mounts nothing can be shown that cannot be changed.
+        if self.launcher.isolation != 'none':
+            for path, name in self.cache.read_only():
+                os.mkdir(os.path.join(view, name))
+                binds.append(sandbox.Bind(path, inner + '/' + name))
+        files.open_up(view)
+        # An old pip would want the interpreter to have setuptools and wheel.
+        how = ['--use-pep517'] if lib.own else []
+        return self._pip(job, lines, place, lib, inner, binds, 'wheel',
+                         '--prefer-binary', *how, '--wheel-dir')
+
+    def _pip(self, job, lines, place, lib, view, binds, command, *options):
+        """Let pip put wheels into ``place``/wheels.
+
+        :param view: its cache, as seen inside.
+        :returns: exit code.
+        """
         inner = self.launcher.path(place, '/build')
         if any('--hash=' in line or line == '--require-hashes'
                for line in lines):
@@ -156,11 +175,9 @@ class Installer:
         binds = binds + lib.binds + [
             sandbox.Bind(path, path) for path in self._access.paths]
         return job.run(
-            place, command, lib.path, *OPTIONS,
-            self.launcher.path(view, '/cache'),
-            *options, inner + '/wheels', *lines, binds=binds,
-            site=lib.own, network=True,
-            env=dict(ENVIRONMENT, **self._access.env))
+            place, command, lib.path, *OPTIONS, view, *options,
+            inner + '/wheels', *lines, binds=binds, site=lib.own,
+            network=True, env=dict(ENVIRONMENT, **self._access.env))
 
     def _unpack(self, job, wheels, work, lib):
         """:returns: list of folders, one a wheel; they are shared."""
@@ -171,25 +188,42 @@ class Installer:
                    if not os.path.isdir(tree)]
         if not missing:
             return trees
-        place = os.path.join(work, 'unpack')
+        places = [os.path.join(work, 'unpack-%d' % number)
+                  for number in range(len(missing))]
+        logs = [output.Log(lambda line: None, 1) for _ in missing]
+        with futures.ThreadPoolExecutor(JOBS) as pool:
+            codes = list(pool.map(
+                functools.partial(self._unpack_one, job, lib), places,
+                [wheel for wheel, _ in missing], logs))
+        for code, log in zip(codes, logs, strict=True):
+            if code:
+                job.output.start()
+                for line in log.lines:
+                    job.output.line(line)
+                raise self._failed(job, code, trusted=True)
+        # What has its final name has to be whole even after a power cut.
+        files.sync(work)
+        for place, (_, tree) in zip(places, missing, strict=True):
+            self.cache.keep(os.path.join(place, 'out'), tree)
+        return trees
+
+    def _unpack_one(self, job, lib, place, wheel, log):
+        """Each has a sandbox, and so nothing but itself to spoil.
+
+        :returns: exit code.
+        """
         os.mkdir(place)
-        folder = os.path.dirname(wheels[0])
+        inner = '/wheel/' + os.path.basename(wheel)
         out = os.path.join(place, 'out')
         code = job.run(
             place, 'unpack', lib.path, self.launcher.path(out, '/build/out'),
-            *[os.path.join(self.launcher.path(folder, '/wheels'),
-                           os.path.basename(wheel)) for wheel, _ in missing],
-            binds=[*lib.binds, sandbox.Bind(folder, '/wheels')],
-            site=lib.own, env=ENVIRONMENT)
-        if code:
-            raise self._failed(job, code, trusted=True)
-        self._measure([out])
-        sandbox.reclaim(place)
-        # What has its final name has to be whole even after a power cut.
-        files.sync(place)
-        for number, (_, tree) in enumerate(missing):
-            self.cache.keep(os.path.join(out, str(number)), tree)
-        return trees
+            self.launcher.path(wheel, inner),
+            binds=[*lib.binds, sandbox.Bind(wheel, inner)], site=lib.own,
+            env=ENVIRONMENT, log=log)
+        if code == 0:
+            self._measure([out])
+            sandbox.reclaim(out)
+        return code
 
     def _merge(self, job, trees, layer):
         self._measure(trees)
@@ -223,9 +257,9 @@ class Installer:
 
     def _find_lib(self, job, work):
         """:returns: :class:`Lib` for the runtime."""
-        if self._pip is None:
-            self._pip = find_pip()
-        source, version, supported = self._pip
+        if self._found_pip is None:
+            self._found_pip = find_pip()
+        source, version, supported = self._found_pip
         runtime = job.runtime
         if not supported.contains(runtime.get('version', ''),
                                   prereleases=True):
@@ -253,7 +287,8 @@ class Installer:
                 requirements.CODE, 'The runtime %s is too old for pip: its '
                 'functions can have no dependencies. Leave requirements.txt '
                 'empty, or use another runtime.' % job.runtime.get('name'))
-        errors = [line.strip() for line in lines if 'Err' in line.title()]
+        errors = [line.strip() for line in lines
+                  if 'error' in line.lower()]
         for line in errors[-5:] if trusted else ():
             if output.DISK_FULL.search(line):
                 return jail.no_space(line[:200])

@@ -38,8 +38,6 @@ class Job:
         self.deadline = time.monotonic() + self.timeout
         self.output = output.Log(log, self.conf.max_log)
         self._cancelled = threading.Event()
-        self._lock = threading.Lock()
-        self._process = None
 
     def cancel(self):
         """Make the build end soon; from any thread."""
@@ -61,15 +59,18 @@ class Job:
         self.check()
         self._cancelled.wait(0.05)
 
-    def run(self, work, *arguments, site=True, **world):
+    def run(self, work, *arguments, site=True, log=None, **world):
         """Run ``inside.py`` with the interpreter of the runtime.
+
+        Several may run at once, from threads, if each has a log of its own.
 
         :param work: folder that it may write in; it is watched. Its TMPDIR
             is the folder ``tmp`` in it.
         :param arguments: of ``inside.py``.
         :param site: whether the interpreter's own packages are needed.
+        :param log: output.Log for what it says; default ``self.output``.
         :param world: for sandbox.Command: binds, env, network.
-        :returns: exit code; its output is in ``self.output.lines``.
+        :returns: exit code; its output is in the ``lines`` of the log.
         :raises exception.BuildError: it took too much of something.
         :raises exception.SandboxError: this node is at fault.
         """
@@ -96,16 +97,17 @@ class Job:
                     'nproc': self._processes(), 'nofile': 1024, 'core': 0},
             cgroup={'memory': self.memory, 'cpus': self.conf.cpus,
                     'pids': self.conf.max_processes}, **world)
-        self.output.start()
+        log = log or self.output
+        log.start()
         process = self.launcher.spawn(command, stdout=subprocess.PIPE,
                                       stderr=subprocess.STDOUT)
         try:
-            code = self._follow(process, work)
+            code = self._follow(process, work, log)
             killed = process.count_oom_kills()
         finally:
             process.kill()
             process.stdout.close()
-        self.output.finish()
+        log.finish()
         if code and killed:
             raise exception.BuildError(
                 'build.requirements_failed',
@@ -118,7 +120,7 @@ class Job:
         # counts whatever that user runs.
         return self.conf.max_processes * (1 if os.getuid() == 0 else 8)
 
-    def _follow(self, process, work):
+    def _follow(self, process, work, log):
         """Pass the output on until the program has ended."""
         fd = process.stdout.fileno()
         poll = select.poll()
@@ -133,7 +135,7 @@ class Job:
                 data = os.read(fd, 65536)
                 if not data:
                     break
-                self.output.feed(data)
+                log.feed(data)
             elif process.poll() is not None:
                 # Somebody it left behind holds the pipe open.
                 break

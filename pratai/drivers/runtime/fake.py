@@ -176,7 +176,7 @@ class _Runner(threading.Thread):
             raise runner.Unusable(
                 'build.no_main', '%s has to take one argument, the payload: '
                 '%s' % (entry, problem))
-        return main
+        return runner.plain(main)
 
     # Requests.
 

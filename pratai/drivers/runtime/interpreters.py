@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finding the Python interpreters of a node."""
 
+from concurrent import futures
 import hashlib
 import json
 import logging
 import os
 import re
 import subprocess
-
-from concurrent import futures
 
 LOG = logging.getLogger(__name__)
 

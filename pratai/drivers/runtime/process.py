@@ -50,9 +50,10 @@ class ProcessDriver(base.RuntimeDriver):
 
     Memory: each process of a function gets ``memory`` plus, for each of its
     processors, ``[process]memory_allowance`` (RLIMIT_DATA), so one that takes
-    too much fails alone. With control groups an instance as a whole gets ``memory``
-    times its concurrency, the allowance and its temporary directories, and
-    ``cpus`` times its concurrency: what its requests are promised together.
+    too much fails alone. With control groups an instance as a whole gets
+    ``memory`` times its concurrency, the allowance and its temporary
+    directories, and ``cpus`` times its concurrency: what its requests are
+    promised together.
     """
 
     def __init__(self, conf):

@@ -34,14 +34,13 @@ program is a plain process with limits. Then paths inside are paths outside,
 which is what :meth:`Launcher.path` is for.
 """
 
+from concurrent import futures
 import dataclasses
 import logging
 import os
 import shutil
 import stat
 import subprocess
-
-from concurrent import futures
 
 from pratai import exception
 from pratai.drivers.runtime import bubblewrap
@@ -142,7 +141,7 @@ class Launcher:
                                   conf.process.uid_count)
         self.setpriv = shutil.which('setpriv')
         self.prlimit = shutil.which('prlimit')
-        if not self.prlimit or self.root and not self.setpriv:
+        if not self.prlimit or (self.root and not self.setpriv):
             raise exception.SandboxError(
                 'prlimit and setpriv of util-linux are needed')
         self.cgroups = self._find_cgroups()

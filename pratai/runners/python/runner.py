@@ -17,6 +17,7 @@ where their wrappers would load many more (_socket, _signal, _ctypes).
 import errno
 import fcntl
 import json
+import mmap
 import os
 import resource
 import select
@@ -143,10 +144,10 @@ def describe(kind, value):
     """:returns: a line about an exception, whatever its class does."""
     try:
         text = str(value)
-    except Exception:
+    except BaseException:
         try:
             text = value.args[0].encode('utf-8')        # 2.7, unicode
-        except Exception:
+        except BaseException:
             text = ''
     if PY2:
         text = text.decode('utf-8', 'replace')
@@ -325,6 +326,14 @@ def load(config):
     if problem:
         raise Unusable('build.no_main', '%s has to take one argument, the '
                        'payload: %s' % (entry, problem))
+    return plain(function)
+
+
+def plain(function):
+    """:returns: a function for one that may be an "async def"."""
+    if getattr(getattr(function, '__code__', None), 'co_flags', 0) & 0x80:
+        import asyncio
+        return lambda payload: asyncio.run(function(payload))
     return function
 
 
@@ -363,7 +372,8 @@ def make_encode():
                                   None, ':', ',', False, False, False)
             return ''.join(make(value, 0)).encode('ascii')
 
-        if encode([1.5, {'a': u'\xe9'}, None]) != b'[1.5,{"a":"\\u00e9"},null]':
+        expected = b'[1.5,{"a":"\\u00e9"},null]'
+        if encode([1.5, {'a': u'\xe9'}, None]) != expected:
             raise ValueError()
     except Exception:               # internals of json that we do not know
         def encode(value):
@@ -396,15 +406,29 @@ class Child(object):
         runner.libc.prctl(PR_SET_PDEATHSIG, SIGKILL)
         for which, limits in runner.child_limits:
             resource.setrlimit(which, limits)
-        os.mkdir(self.base, 0o700)
-        self.enter(self.base)
+        self.make_directory(self.base)
         self.rehearse()
         if runner.gc_enabled:
             runner.enable_gc()
 
-    @staticmethod
-    def enter(path):
-        os.chdir(path)
+    def make_directory(self, path):
+        """Make a directory and work in it, or in the one it would be in."""
+        top = self.runner.tmp_dirs[0]
+        try:
+            os.mkdir(path, 0o700)
+        except OSError as e:
+            try:
+                if e.errno == errno.EACCES:     # a function closed it
+                    os.chmod(top, 0o1777)
+                    os.mkdir(path, 0o700)
+                elif e.errno != errno.EEXIST:
+                    path = top
+            except OSError:
+                path = top
+        try:
+            os.chdir(path)
+        except OSError:
+            pass
         os.environ['TMPDIR'] = path
         tempfile = sys.modules.get('tempfile')
         if tempfile is not None:
@@ -482,6 +506,10 @@ class Child(object):
         if request is None:
             return False
         log, body = request
+        try:
+            os.getcwd()
+        except OSError:                 # some function cleaned up in /tmp
+            self.make_directory(self.base)
         write_all(fd, frame(
             ('{"type":"started","pid":%d}' % self.pid).encode('ascii')))
         os.dup2(log, 1)
@@ -489,15 +517,37 @@ class Child(object):
         os.close(log)
         answer = self.run(body)
         self.flush()
-        if not self.runner.once:
+        if self.runner.once:
+            self.leave_nothing()
+        else:
             os.dup2(self.runner.null, 1)        # the log ends here
             os.dup2(self.runner.null, 2)
         write_all(fd, answer)
         return True
 
+    def leave_nothing(self):
+        """Remove files outside of our own directory before we answer.
+
+        The parent does so too, but only after the answer: the next request
+        of a caller could come first and find them. While others run they
+        may be theirs, and stay until nobody does.
+        """
+        runner = self.runner
+        left = [path + '/' + name for path, kept in runner.kept.items()
+                for name in listing(path)
+                if name not in kept and not name[1:].isdigit()]
+        if left and runner.busy[:].count(b'\1') == 1:
+            remove(left)
+        self.mark(b'\0')
+
+    def mark(self, busy):
+        slot = self.runner.slot(self.base)
+        self.runner.busy[slot:slot + 1] = busy
+
     def serve(self):
         self.prepare()
         connection = self.accept()
+        self.mark(b'\1')
         fd = connection.fileno()
         while self.serve_one(connection, fd) and not self.runner.once:
             self.change_directory()
@@ -511,10 +561,10 @@ class Child(object):
         except (OSError, TypeError):
             pass
         self.served += 1
-        new = '%s/%d' % (self.base, self.served)
-        os.mkdir(new, 0o700)
-        self.enter(new)
-        remove([self.base + '/' + name for name in os.listdir(self.base)
+        if not os.path.isdir(self.base):
+            self.make_directory(self.base)
+        self.make_directory('%s/%d' % (self.base, self.served))
+        remove([self.base + '/' + name for name in listing(self.base)
                 if name != str(self.served)])
 
     def flush(self):
@@ -558,6 +608,8 @@ class Child(object):
             else:
                 self.show(kind, value, trace)
         kind = value = trace = payload = response = None
+        if code == 'function.out_of_memory':
+            runner.restore_limit()
         return frame({'type': 'result', 'status': 'failed', 'code': code,
                       'detail': detail})
 
@@ -676,7 +728,7 @@ class Runner(object):
         self.once = config.get('isolation', 'request') == 'request'
         self.concurrency = max(1, config.get('concurrency', 1))
         self.wanted = max(1, config.get('spares', 1))
-        self.least = (self.wanted - 1) // 2
+        self.least = self.wanted // 2
         self.max_response = config.get('max_response', 6 << 20)
         self.tmp_dirs = config.get('tmp_dirs') or ['/tmp']
         self.limit(config.get('limits') or {})
@@ -702,7 +754,7 @@ class Runner(object):
 
     def limit(self, limits):
         self.child_limits = []
-        self.last_memory = None
+        self.memory = self.reserve = None
 
         def apply(name, value, hard=None):
             which = getattr(resource, name)
@@ -711,7 +763,7 @@ class Runner(object):
             if most != resource.RLIM_INFINITY:
                 value, hard = min(value, most), min(hard, most)
             resource.setrlimit(which, (value, hard))
-            return hard, hard
+            return (value, hard), (hard, hard)
 
         apply('RLIMIT_CORE', 0)
         for key in ('fsize', 'nofile'):
@@ -720,7 +772,7 @@ class Runner(object):
         if limits.get('nproc'):
             # Children get less, so that we can always fork.
             reserve = self.concurrency + self.wanted + 4
-            most, _ = apply('RLIMIT_NPROC', limits['nproc'] + reserve)
+            (most, _), _ = apply('RLIMIT_NPROC', limits['nproc'] + reserve)
             number = max(1, most - reserve)
             self.child_limits.append((resource.RLIMIT_NPROC,
                                       (number, number)))
@@ -728,13 +780,20 @@ class Runner(object):
             self.child_limits.append((resource.RLIMIT_CPU,
                                       (limits['cpu'], limits['cpu'] + 1)))
         if limits.get('memory'):
-            self.last_memory = apply('RLIMIT_DATA', limits['memory'],
-                                     limits['memory'] + RESERVE)
+            self.memory, self.reserve = apply(
+                'RLIMIT_DATA', limits['memory'], limits['memory'] + RESERVE)
 
     def allow_reserve(self):
         """Some more memory, to tell that there is none."""
+        self.set_memory(self.reserve)
+
+    def restore_limit(self):
+        self.set_memory(self.memory)
+
+    @staticmethod
+    def set_memory(limits):
         try:
-            resource.setrlimit(resource.RLIMIT_DATA, self.last_memory)
+            resource.setrlimit(resource.RLIMIT_DATA, limits)
         except Exception:
             pass
 
@@ -791,7 +850,7 @@ class Runner(object):
             self.adjust = os.open('/proc/self/oom_score_adj', os.O_RDWR)
             self.adjustment = os.read(self.adjust, 16).strip()
         except OSError:
-            self.adjust = None
+            self.adjust = self.adjustment = None
         self.libc.prctl(PR_SET_DUMPABLE, 0)
         os.chdir('/')
         for name in ('PRATAI_RUN_DIR', 'LD_BIND_NOW'):
@@ -850,6 +909,7 @@ class Runner(object):
             os.close(fd)
 
     def make_pipes(self):
+        self.busy = mmap.mmap(-1, 4096)         # shared with all children
         self.taken_reader, self.taken = os.pipe()
         self.wake_reader, self.wake = os.pipe()
         self.null = os.open('/dev/null', os.O_RDWR)
@@ -875,14 +935,18 @@ class Runner(object):
 
     def fork(self):
         """os.fork(), with the child the first to be killed for memory."""
-        if self.adjust is None:
-            return os.fork()
-        os.write(self.adjust, b'1000')
+        self.set_adjustment(b'1000')
         try:
             return os.fork()
         finally:
             if os.getpid() == self.pid:
-                os.write(self.adjust, self.adjustment)
+                self.set_adjustment(self.adjustment)
+
+    def set_adjustment(self, value):
+        try:
+            os.write(self.adjust, value)
+        except (OSError, TypeError):        # there is no such file
+            pass
 
     def fill(self):
         """See that there are spare children.
@@ -890,7 +954,11 @@ class Runner(object):
         Forking several at once is cheaper: what the parent writes to after
         a fork has to be copied.
         """
-        if len(self.spares) > self.least and self.retry_at is None:
+        if self.retry_at is not None:
+            if time.time() < self.retry_at:
+                return
+            self.retry_at = None
+        if len(self.spares) > self.least:
             return
         while (len(self.spares) < self.wanted
                and len(self.spares) + len(self.running) < self.concurrency):
@@ -901,7 +969,7 @@ class Runner(object):
             except OSError:
                 # No room for processes or memory: somebody has it all.
                 self.retry_at = time.time() + RETRY_SECONDS
-                return
+                break
             if not pid:
                 try:
                     Child(self, path).serve()
@@ -909,7 +977,6 @@ class Runner(object):
                 finally:
                     os._exit(1)
             self.spares[pid] = path
-        self.retry_at = None
 
     def help(self, function, *args):
         """Let a child do something that may take its time."""
@@ -956,12 +1023,21 @@ class Runner(object):
             if pid in self.spares:
                 self.hear_taken()
             if pid in self.running:
-                self.forget(self.running.pop(pid))
+                path = self.running.pop(pid)
+                slot = self.slot(path)
+                self.busy[slot:slot + 1] = b'\0'
+                self.forget(path)
                 dead.append((pid, status))
             elif pid in self.spares:
+                # Killed by a function, or there is something wrong.
                 self.forget(self.spares.pop(pid))
+                self.retry_at = time.time() + RETRY_SECONDS
             else:
                 self.helpers.discard(pid)
+
+    def slot(self, path):
+        """:returns: the byte in which a child says that it has begun."""
+        return int(path[len(self.base):]) % len(self.busy)
 
     def forget(self, path):
         try:

@@ -528,6 +528,24 @@ def do_break_modules():
 
 # Files.
 
+def do_tidy_up(path='/tmp'):
+    """rm -rf, which takes the directories of others along."""
+    import shutil
+    for name in os.listdir(path):
+        shutil.rmtree(os.path.join(path, name), ignore_errors=True)
+
+
+def do_close_directories(paths=('/tmp', '/dev/shm')):
+    closed = []
+    for path in paths:
+        try:
+            os.chmod(path, 0)
+            closed.append(path)
+        except OSError:
+            pass
+    return closed
+
+
 def do_leave_files(shared=('/tmp', '/dev/shm')):
     deep = 'deep'
     os.mkdir(deep)

@@ -120,6 +120,17 @@ class Runner:
         pids = {one.request(n).pid for n in range(5)}
         self.assertEqual(5, len(pids))
 
+    def test_asynchronous(self):
+        if self.python2:
+            self.skipTest('Python 2 has no async')
+        one = self.ready(text('''
+            import asyncio
+            async def main(payload):
+                await asyncio.sleep(0)
+                return payload
+            '''))
+        self.assertEqual(1, one.request(1).value)
+
     def test_payload_that_is_not_json(self):
         one = self.ready()
         for body in (b'', b'{', b'1 2', b'\xff'):
@@ -254,6 +265,17 @@ class Runner:
         self.assertEqual(second['cwd'], second['tmp'])
         request.send({'do': 'look', 'paths': [first + '/deep']})
         self.assertEqual(['ENOENT'], list(request.result().value.values()))
+        request.close()
+
+    def test_reuse_after_lack_of_memory(self):
+        one = self.ready(isolation='instance')
+        request = runner_client.Request(one)
+        for _ in range(3):
+            request.send({'do': 'eat'})
+            self.assertEqual('function.out_of_memory', request.result().code)
+            request.send({'do': 'limits'})
+            soft, hard = request.result().value['RLIMIT_DATA']
+            self.assertLess(soft, hard)
         request.close()
 
     def test_reused_one_is_killed(self):

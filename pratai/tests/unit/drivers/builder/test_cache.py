@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 
-import functools
-import http.server
 import os
 import threading
 
@@ -10,6 +8,7 @@ import fixtures
 from pratai.drivers.builder import cache
 from pratai.drivers.builder import files
 from pratai.tests.unit.drivers.builder import base
+from pratai.tests.unit.drivers.builder import server
 
 NAME = '1' * 56
 FOLDER = 'http-v2/1/1/1/1/1'
@@ -34,7 +33,7 @@ class TestCache(base.TestCase):
                       for folder, _, names in os.walk(root) for name in names)
 
     def take_back(self):
-        self.cache.take_back(self.view, None)
+        self.cache.take_back(self.view)
 
     def test_what_was_added_is_taken_over(self):
         old = self.write(self.cache.downloads, FOLDER, NAME)
@@ -79,6 +78,14 @@ class TestCache(base.TestCase):
         self.cache.keep(os.path.join(self.folder, 'tree'), path)
         self.assertEqual(['x.py'], os.listdir(path))
 
+    def test_prune_spares_what_a_build_may_use(self):
+        self.options(cache_size=0)
+        self.cache = cache.Cache(self.conf)
+        tree = os.path.join(self.cache.wheels, 'x')
+        self.write(tree, 'x', content='x' * 300000)
+        self.cache.prune()
+        self.assertEqual(['x'], os.listdir(self.cache.wheels))
+
     def test_prune(self):
         self.options(cache_size=1)
         self.cache = cache.Cache(self.conf)
@@ -91,48 +98,22 @@ class TestCache(base.TestCase):
             tree = os.path.join(self.cache.wheels, str(number))
             self.write(tree, 'x', content='x' * 300000)
             os.utime(tree, (1000 + number, 1000 + number))
-        with self.cache.in_use(None):
-            self.cache.prune()
-            self.assertEqual(10, len(self.found(self.cache.downloads)))
+        used = os.path.join(self.cache.wheels, '0')
+        os.utime(used)      # as unpacked() does
         self.cache.prune()
         self.assertEqual([os.path.relpath(path, self.cache.downloads)
                           for path in kept[-3:]],
                          self.found(self.cache.downloads))
-        self.assertEqual(['7', '8', '9'],
+        self.assertEqual(['0', '8', '9'],
                          sorted(os.listdir(self.cache.wheels)))
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """An index that allows caching, as the public one does."""
-
-    def do_GET(self):
-        self.server.seen.append(self.path)
-        super().do_GET()
-
-    def end_headers(self):
-        if self.path.endswith('.whl'):
-            self.send_header('Cache-Control', 'max-age=365000000, immutable')
-        super().end_headers()
-
-    def log_message(self, *args):
-        pass
 
 
 class TestDownloads(base.BuilderTestCase):
 
     def setUp(self):
         super().setUp()
-        self.server = http.server.ThreadingHTTPServer(
-            ('127.0.0.1', 0),
-            functools.partial(Handler, directory=self.index.path))
-        self.server.seen = []
-        thread = threading.Thread(target=self.server.serve_forever)
-        thread.start()
-        self.addCleanup(thread.join)
-        self.addCleanup(self.server.server_close)
-        self.addCleanup(self.server.shutdown)
-        self.options(index_url='http://127.0.0.1:%d/simple'
-                     % self.server.server_port)
+        self.server = self.useFixture(server.Server(self.index.path))
+        self.options(index_url=self.server.url + '/simple')
         # pip does not keep what came without TLS, unless it is trusted.
         self.useFixture(fixtures.EnvironmentVariable(
             'PIP_TRUSTED_HOST', '127.0.0.1'))
@@ -170,7 +151,7 @@ class TestDownloads(base.BuilderTestCase):
         self.index.sdist('second', code='''
             import os
             FILES["second.txt"] = ""
-            for folder, _, names in os.walk("/cache"):
+            for folder, _, names in os.walk("/build/cache"):
                 for name in names + ["1" * 56]:
                     try:
                         with open(os.path.join(folder, name), "ab") as target:
@@ -192,8 +173,7 @@ class TestDownloads(base.BuilderTestCase):
                 for folder, _, names in os.walk(place) for name in names]
 
     def test_a_server_that_is_gone(self):
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.stop()
         self.useFixture(fixtures.EnvironmentVariable('PIP_RETRIES', '1'))
         self.builder = self.new_builder()
         detail = self.refused('build.requirements_failed', 'first')

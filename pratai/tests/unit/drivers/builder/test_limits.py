@@ -109,7 +109,7 @@ class TestNoSandbox(base.BuilderTestCase):
 
     def test_it_never_ends(self):
         mark = uuid.uuid4().hex
-        self.options(timeout=8)
+        self.options(timeout=5)
         self.index.sdist('first', code='''
             import subprocess, sys
             subprocess.Popen([sys.executable, "-c",

@@ -11,12 +11,11 @@ so that whoever connects does not wait for the fork.
 
 What is here runs before, or in the way of, every request. So modules are
 imported late where that is possible, and small C modules are used directly
-where their wrappers would load many more (_socket, _signal, _ctypes).
+where their wrappers would load many more (_socket, _signal, _json).
 """
 
 import errno
 import fcntl
-import json
 import mmap
 import os
 import resource
@@ -96,6 +95,79 @@ class Libc(object):
                        (0, SCHED_BATCH | SCHED_RESET_ON_FORK, b'\0' * 4))
 
 
+# -- JSON ------------------------------------------------------------------
+
+class Decoding(object):
+    """What the scanner of the json module wants to know."""
+
+    strict = True
+    encoding = 'utf-8'                          # 2.7
+    object_hook = object_pairs_hook = None
+    parse_float = float
+    parse_int = int
+    memo = {}
+
+    @staticmethod
+    def parse_constant(name):
+        raise ValueError(name + ' is not JSON')
+
+
+def refuse(value):
+    raise TypeError('Object of type %s is not JSON serializable'
+                    % type(value).__name__)
+
+
+def make_json():
+    """The C part of the json module, strict, without the module.
+
+    Importing that would take a third of the time in which we start.
+
+    :returns: two callables: text -> value, which raises ValueError, and value
+        -> bytes, which raises ValueError or TypeError.
+    """
+    from _json import encode_basestring_ascii
+    from _json import make_encoder
+    from _json import make_scanner
+    scan = make_scanner(Decoding)
+
+    def decode(text):
+        text = text.strip()
+        try:
+            value, end = scan(text, 0)
+        except StopIteration:
+            raise ValueError('not JSON')
+        if end != len(text):
+            raise ValueError('more than one JSON value')
+        return value
+
+    def encode(value):
+        make = make_encoder({}, refuse, encode_basestring_ascii, None, ':',
+                            ',', False, False, False)
+        return ''.join(make(value, 0)).encode('ascii')
+
+    text = '[1.5,{"a":"\\u00e9"},null,-3]'
+    value = [1.5, {'a': u'\xe9'}, None, -3]
+    if decode(text) != value or encode(value) != text.encode('ascii'):
+        raise ValueError()
+    return decode, encode
+
+
+def make_json_plainly():
+    """As make_json(), for an interpreter whose json is another one."""
+    import json
+    encoder = json.JSONEncoder(allow_nan=False, separators=(',', ':'))
+    return (json.JSONDecoder(parse_constant=Decoding.parse_constant).decode,
+            lambda value: encoder.encode(value).encode('ascii'))
+
+
+try:
+    decode, encode = make_json()
+except Exception:
+    decode, encode = make_json_plainly()
+
+
+# -- Frames ----------------------------------------------------------------
+
 def retry(call, *args):
     """call(*args), again if a signal came (2.7 leaves that to its users)."""
     while True:
@@ -113,7 +185,7 @@ def write_all(fd, data):
 
 def frame(header, body=b''):
     if not isinstance(header, bytes):
-        header = json.dumps(header).encode('ascii')
+        header = encode(header)
     return LENGTHS.pack(len(header), len(body)) + header + body
 
 
@@ -337,51 +409,6 @@ def plain(function):
     return function
 
 
-# -- JSON ------------------------------------------------------------------
-
-def make_decode():
-    """json.loads without what surrounds it: half the work for small values.
-
-    :returns: a callable: text -> value; raises ValueError.
-    """
-    scan = json.JSONDecoder().scan_once
-
-    def decode(text):
-        text = text.strip()
-        try:
-            value, end = scan(text, 0)
-        except StopIteration:
-            raise ValueError('not JSON')
-        if end != len(text):
-            raise ValueError('more than one JSON value')
-        return value
-
-    return decode
-
-
-def make_encode():
-    """:returns: a callable: value -> bytes, strict JSON; raises ValueError
-    or TypeError."""
-    encoder = json.JSONEncoder(allow_nan=False, separators=(',', ':'))
-    try:
-        from json.encoder import c_make_encoder
-        from json.encoder import encode_basestring_ascii
-
-        def encode(value):
-            make = c_make_encoder({}, encoder.default, encode_basestring_ascii,
-                                  None, ':', ',', False, False, False)
-            return ''.join(make(value, 0)).encode('ascii')
-
-        expected = b'[1.5,{"a":"\\u00e9"},null]'
-        if encode([1.5, {'a': u'\xe9'}, None]) != expected:
-            raise ValueError()
-    except Exception:               # internals of json that we do not know
-        def encode(value):
-            return encoder.encode(value).encode('ascii')
-
-    return encode
-
-
 # -- The child: one request (or one after another) -------------------------
 
 class Child(object):
@@ -390,6 +417,7 @@ class Child(object):
     def __init__(self, runner, base):
         self.runner = runner
         self.base = base            # directory for all that it writes
+        self.accepted = False       # else it rehearses
         self.served = 0
         self.pid = os.getpid()
         self.function = runner.function
@@ -533,20 +561,21 @@ class Child(object):
         may be theirs, and stay until nobody does.
         """
         runner = self.runner
-        left = [path + '/' + name for path, kept in runner.kept.items()
-                for name in listing(path)
-                if name not in kept and not name[1:].isdigit()]
-        if left and runner.busy[:].count(b'\1') == 1:
+        left = [path for path in runner.not_kept()
+                if not path[len(runner.base):].isdigit()]
+        if left and self.accepted and runner.busy[:].count(b'\1') == 1:
             remove(left)
         self.mark(b'\0')
 
     def mark(self, busy):
-        slot = self.runner.slot(self.base)
-        self.runner.busy[slot:slot + 1] = busy
+        if self.accepted:
+            slot = self.runner.slot(self.base)
+            self.runner.busy[slot:slot + 1] = busy
 
     def serve(self):
         self.prepare()
         connection = self.accept()
+        self.accepted = True
         self.mark(b'\1')
         fd = connection.fileno()
         while self.serve_one(connection, fd) and not self.runner.once:
@@ -586,10 +615,10 @@ class Child(object):
         runner = self.runner
         code, trace = 'function.failed', None
         try:
-            payload = runner.decode(body.decode('utf-8'))
+            payload = decode(body.decode('utf-8'))
             value = self.function(payload)
             code = 'function.bad_response'
-            response = runner.encode(value)
+            response = encode(value)
             if len(response) <= runner.max_response:
                 return frame(SUCCEEDED, response)
             code = 'function.response_too_large'
@@ -724,7 +753,7 @@ class Runner(object):
 
     def configure(self):
         header, _ = read_frame(self.control_fd)
-        config = self.config = json.loads(header.decode('utf-8'))
+        config = self.config = decode(header.decode('utf-8'))
         self.once = config.get('isolation', 'request') == 'request'
         self.concurrency = max(1, config.get('concurrency', 1))
         self.wanted = max(1, config.get('spares', 1))
@@ -843,7 +872,6 @@ class Runner(object):
         builtins.exit = builtins.quit = sys.exit
         thread.stack_size(THREAD_STACK)
         self.configure()
-        self.decode, self.encode = make_decode(), make_encode()
         self.libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
         try:
             # Children that are not dumpable cannot open theirs.
@@ -901,7 +929,7 @@ class Runner(object):
     def warm_up(self):
         """Run what children run, so that its caches are ours, not theirs."""
         saved = os.dup(1), os.dup(2)
-        child = Child(self, None)
+        child = Child(self, self.base + '0')
         for _ in range(WARM_UPS):
             child.rehearse()
         for target, fd in zip((1, 2), saved):
@@ -1120,6 +1148,12 @@ class Runner(object):
 
     # Directories.
 
+    def not_kept(self):
+        """:returns: paths in directories of ours that came after the import.
+        """
+        return [path + '/' + name for path, kept in self.kept.items()
+                for name in listing(path) if name not in kept]
+
     def clean(self):
         """Remove files that no request can still want.
 
@@ -1128,9 +1162,7 @@ class Runner(object):
         paths = self.left
         if not self.running:
             stay = set(self.spares.values())
-            found = [path + '/' + name for path, kept in self.kept.items()
-                     for name in listing(path) if name not in kept]
-            found = [path for path in found
+            found = [path for path in self.not_kept()
                      if path not in stay and path not in self.left]
             if found and self.taken_count != self.cleaned_at:
                 # A request that has begun meanwhile may have made them.
@@ -1153,7 +1185,7 @@ class Runner(object):
             if len(data) < LENGTHS.size + head + body:
                 break
             end = LENGTHS.size + head
-            header = json.loads(data[LENGTHS.size:end].decode('utf-8'))
+            header = decode(data[LENGTHS.size:end].decode('utf-8'))
             data = data[end + body:]
             if header.get('type') == 'stop':
                 self.exit()

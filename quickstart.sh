@@ -100,8 +100,8 @@ PYTHON
 
 start_server() {
     local n
-    mkdir -p "$state" "$tutorial"
     check_ports
+    mkdir -p "$state" "$tutorial"
     say "Starting pratai-standalone (its log is $log)"
     "$venv/bin/pratai-standalone" --state-path "$state" >"$log" 2>&1 &
     server=$!

@@ -66,6 +66,8 @@ class NotFound(PrataiError):
     def __init__(self, what, ref):
         super().__init__('There is no %s %s.' % (what, ref),
                          code='%s.not_found' % what)
+        # What it is made of again on the other side of an RPC.
+        self.args = (what, ref)
 
 
 class MethodNotAllowed(PrataiError):
@@ -107,6 +109,7 @@ class BuildError(PrataiError):
 
     def __init__(self, code, detail):
         super().__init__(detail, code=code)
+        self.args = (code, detail)
 
 
 class FunctionError(PrataiError):

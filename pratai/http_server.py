@@ -2,6 +2,7 @@
 """A WSGI application served from threads of this process, by waitress."""
 
 import json
+import socket
 import threading
 import uuid
 
@@ -49,10 +50,13 @@ class HTTPServer:
     def __init__(self, name, application, host, port, threads, most,
                  too_large, grace):
         try:
+            # One address: a name may have several.
+            host = socket.getaddrinfo(host, port,
+                                      type=socket.SOCK_STREAM)[0][4][0]
             self._server = waitress.server.create_server(
                 application, map={}, host=host, port=port, threads=threads,
                 max_request_body_size=most + 1, ident=None,
-                connection_limit=1000, channel_timeout=3600,
+                connection_limit=1000, channel_timeout=120,
                 asyncore_use_poll=True, clear_untrusted_proxy_headers=False)
         except OSError as error:
             raise OSError('Cannot listen on %s:%d for the %s: %s' % (

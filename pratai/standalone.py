@@ -99,7 +99,10 @@ class Standalone:
 
     def stop(self):
         for part in reversed(self._parts):
-            part.stop()
+            try:
+                part.stop()
+            except Exception:
+                LOG.exception('%s cannot be stopped in order', part)
         self._database.dispose()
 
 

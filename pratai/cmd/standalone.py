@@ -45,8 +45,10 @@ def main():
             [sys.executable, '-m', 'pratai.cmd.manage']
             + [item for path in conf.config_file or ()
                for item in ('--config-file', path)]
-            + ['--database-connection', conf.database.connection,
-               'db', 'sync'], check=True)
+            + ['db', 'sync'], check=True,
+            # Not on the command line: a URL may have a password.
+            env=dict(os.environ,
+                     OS_DATABASE__CONNECTION=conf.database.connection))
         server = standalone.Standalone(conf)
         server.start()
     except (OSError, ValueError, RuntimeError) as error:

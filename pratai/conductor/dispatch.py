@@ -37,6 +37,7 @@ class Dispatcher:
         self._wake = threading.Event()
         self._stopped = False
         self._specs = {}
+        self._after = ''
         self._refused = {}
         self._thread = threading.Thread(target=self._loop, name='dispatcher',
                                         daemon=True)
@@ -85,19 +86,39 @@ class Dispatcher:
         :returns: whether anything was sent, so that more may be waiting.
         """
         now = time.monotonic()
-        self._refused = {key: until for key, until in self._refused.items()
-                         if until > now}
-        functions = self._db.queued_functions(limit=FUNCTIONS)
+        for key, until in list(self._refused.items()):
+            if until <= now:
+                self._refused.pop(key, None)
+        functions = self._next_functions()
         if not functions:
             return False
         executors = {item['host']: item for item in self._executors()}
         running = self._db.running_counts()
         room = self._room(executors, running)
         sent = False
-        for function_id in functions:
-            sent = self._function(function_id, executors, running,
-                                  room) or sent
+        while functions and any(left > 0 for left in room.values()):
+            # Shared out evenly; what one does not need is for the others.
+            share = max(1, sum(left for left in room.values() if left > 0)
+                        // len(functions))
+            more = []
+            for function_id in functions:
+                if self._function(function_id, executors, running, room,
+                                  share):
+                    more.append(function_id)
+            sent = sent or bool(more)
+            functions = more
         return sent
+
+    def _next_functions(self):
+        """:returns: functions with requests waiting, from where the last
+            pass ended, so that everybody's turn comes."""
+        found = self._db.queued_functions(self._after, FUNCTIONS)
+        if len(found) < FUNCTIONS and self._after:
+            found += [item for item in
+                      self._db.queued_functions('', FUNCTIONS - len(found))
+                      if item not in found]
+        self._after = found[len(found) // 2] if len(found) > 1 else ''
+        return found
 
     def _room(self, executors, running):
         held = {}
@@ -110,7 +131,7 @@ class Dispatcher:
                 for host, item in executors.items()
                 if not item['details'].get('draining')}
 
-    def _function(self, function_id, executors, running, room):
+    def _function(self, function_id, executors, running, room, share):
         spec = self._current(function_id)
         if spec is None:
             return False
@@ -119,10 +140,14 @@ class Dispatcher:
         hosts = [host for host in placement.order(spec['id'], room)
                  if (spec['id'], host) not in self._refused]
         sent = False
-        for host, count in placement.shares(spec['concurrency'] - mine,
-                                            hosts, room):
-            sent = self._send(function_id, executors[host],
-                              min(count, self._conf.batch), room) or sent
+        for host, count in placement.shares(
+                min(spec['concurrency'] - mine, share), hosts, room):
+            claimed = self._send(function_id, executors[host],
+                                 min(count, self._conf.batch), room)
+            if claimed:
+                key = function_id, executors[host]['incarnation']
+                running[key] = running.get(key, 0) + claimed
+                sent = True
         return sent
 
     def _current(self, function_id):
@@ -150,7 +175,7 @@ class Dispatcher:
         claimed = self._db.claim(function_id, executor['incarnation'],
                                  executor['host'], count, self._conf.lease)
         if not claimed:
-            return False
+            return 0
         room[executor['host']] -= len(claimed)
         specs, attempts, unknown = {}, [], []
         for item in claimed:
@@ -177,5 +202,5 @@ class Dispatcher:
                  'status': 'queued'} for item in attempts])
             for version_id in specs:
                 self.refused(version_id, executor['host'])
-            return False
-        return True
+            return 0
+        return len(claimed)

@@ -146,7 +146,10 @@ class ConductorManager:
         return {'known': True}
 
     def leave(self, host, incarnation):
+        """An executor stops; what it did not finish is tried elsewhere."""
         self._db.service_remove('pratai-executor', host, incarnation)
+        self._db.redrive(host, 'none')
+        self.dispatcher.wake()
 
     def report(self, results):
         """Record results; what came back to the queue is placed anew.
@@ -183,5 +186,12 @@ class ConductorManager:
         return self._db.build_log(build_id, attempt, text)
 
     def build_done(self, build_id, attempt, image, code, detail):
-        self._db.build_finish(build_id, attempt, image, code, detail)
+        """Record how a build ended; one that the platform failed (its code
+        begins with ``platform.``) is tried again a few times."""
+        if code is not None and code.startswith('platform.'):
+            self._db.build_give_back(
+                build_id, attempt, self._conf.conductor.max_attempts, code,
+                detail)
+        else:
+            self._db.build_finish(build_id, attempt, image, code, detail)
         self.build_hint()

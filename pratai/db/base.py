@@ -7,6 +7,7 @@ import time
 
 from oslo_db import exception as db_exception
 from oslo_db.sqlalchemy import enginefacade
+from sqlalchemy import exc as sa_exc
 
 from pratai import exception
 from pratai.db import sqlite
@@ -75,7 +76,8 @@ def _translate():
     try:
         yield
     except (db_exception.DBConnectionError, db_exception.CantStartEngineError,
-            db_exception.DBDeadlock) as error:
+            db_exception.DBDeadlock, sa_exc.OperationalError,
+            sa_exc.TimeoutError) as error:
         raise exception.Unavailable(
             'The database does not answer.',
             code='database.unavailable') from error
@@ -86,12 +88,17 @@ def now():
     return datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
 
 
-def time_ordered_id():
+def time_ordered_id(moment=None):
     """An id that sorts by time: 48 bits of milliseconds, 80 of chance.
 
     The layout is that of RFC 9562, version 7, written without dashes.
+
+    :param moment: as :func:`now` gives it; None for now.
     """
     stamp = time.time_ns() // 1000000
+    if moment is not None:
+        stamp = int(moment.replace(
+            tzinfo=datetime.timezone.utc).timestamp() * 1000)
     random = int.from_bytes(os.urandom(10), 'big')
     value = (stamp << 80) | random
     value = value & ~(0xf << 76) | (7 << 76)

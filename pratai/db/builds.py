@@ -116,6 +116,24 @@ class Builds:
                         updated_at=now))
         return True
 
+    def build_give_back(self, build_id, attempt, max_attempts, code, detail):
+        """The platform failed to build it: again, or no more.
+
+        :returns: whether it is queued again.
+        """
+        if attempt >= max_attempts:
+            self.build_finish(build_id, attempt, None, code, detail)
+            return False
+        with self.writer() as session:
+            return session.execute(
+                sa.update(Build).where(
+                    Build.id == build_id, Build.attempt == attempt,
+                    Build.status == states.RUNNING)
+                .values(status=states.QUEUED, executor_id=None,
+                        lease_until=None),
+                execution_options={'synchronize_session': False}
+            ).rowcount == 1
+
     def build_renew(self, executor_id, ids, lease):
         """Renew the leases of builds an executor says that it runs."""
         until = base.now() + datetime.timedelta(seconds=lease)
@@ -141,17 +159,7 @@ class Builds:
         with self.reader() as session:
             lost = session.execute(query).all()
         for build_id, attempt in lost:
-            if attempt >= max_attempts:
-                self.build_finish(
-                    build_id, attempt, None, 'build.interrupted',
-                    'The build was interrupted %d times.' % attempt)
-                continue
-            with self.writer() as session:
-                session.execute(
-                    sa.update(Build).where(
-                        Build.id == build_id, Build.attempt == attempt,
-                        Build.status == states.RUNNING)
-                    .values(status=states.QUEUED, executor_id=None,
-                            lease_until=None),
-                    execution_options={'synchronize_session': False})
+            self.build_give_back(
+                build_id, attempt, max_attempts, 'build.interrupted',
+                'The build was interrupted %d times.' % attempt)
         return len(lost)

@@ -124,8 +124,7 @@ class Build(Base):
 class Request(Base):
     """One accepted event.
 
-    No foreign keys: the history outlives the function, and a hint less to
-    check is a row more per second.
+    No foreign keys: the history outlives the function.
     """
 
     __tablename__ = 'requests'

@@ -14,6 +14,15 @@ from pratai.db import models
 HIDDEN = ('lease_until', 'executor_id', 'failures')
 
 
+def _loads(response):
+    """:returns: the value; the text where a function that forges its answer
+    made something of it that is no JSON."""
+    try:
+        return json.loads(response or b'null')
+    except (ValueError, RecursionError):
+        return response.decode(errors='replace')
+
+
 class Requests:
 
     def request_add(self, rows, payloads):
@@ -78,7 +87,7 @@ class Requests:
             return dict(
                 base.as_dict(request, *HIDDEN),
                 payload=json.loads(payload or b'null'),
-                response=json.loads(response or b'null'))
+                response=_loads(response))
 
     def request_logs(self, request_id, project_id=None):
         """:returns: logs, truncated, status, executor and attempt.
@@ -111,6 +120,8 @@ class Requests:
             ids = session.scalars(
                 sa.select(models.Request.id).where(
                     models.Request.status.in_(states.FINISHED),
+                    # By the primary key, for most of the work.
+                    models.Request.id < base.time_ordered_id(before),
                     models.Request.finished_at < before)
                 .limit(limit)).all()
             for table in (models.RequestPayload, models.RequestResult,

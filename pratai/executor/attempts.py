@@ -29,6 +29,8 @@ class Attempts:
         self._host = host
         self._incarnation = incarnation
         self._tasks = {}
+        self._numbers = {}
+        self._closed = False
         self._calls = {}
         self._cancelled = set()
         self._idle = asyncio.Event()
@@ -64,12 +66,20 @@ class Attempts:
         """
         request_id = attempt['id']
         if request_id in self._tasks:
-            return  # the message came twice
+            # The message came twice, or the lease ran out and it came back
+            # to us: then what is running is that attempt.
+            self._numbers[request_id] = max(self._numbers[request_id],
+                                            attempt['attempt'])
+            return
+        if self._closed:
+            self._give_back(spec, attempt, lost=False)
+            return
         if len(self._tasks) >= 4 * self._conf.max_running:
             self._give_back(spec, attempt, lost=False)
             return
-        self._hold(request_id, asyncio.get_running_loop().create_task(
-            self._attempt(spec, attempt)))
+        self._hold(request_id, attempt['attempt'],
+                   asyncio.get_running_loop().create_task(
+                       self._attempt(spec, attempt)))
 
     async def _attempt(self, spec, attempt):
         request_id = attempt['id']
@@ -88,18 +98,20 @@ class Attempts:
         if result['status'] is None:
             self._give_back(spec, attempt, lost=True, result=result)
             return
-        self._report(dict(result, id=request_id, attempt=attempt['attempt']))
+        self._report(dict(result, id=request_id,
+                          attempt=self._numbers[request_id]))
 
     def _give_back(self, spec, attempt, lost, error=None, result=None):
+        number = self._numbers.get(attempt['id'], attempt['attempt'])
         if attempt['id'] in self._cancelled:
             self._report(dict(
                 _ended(states.CANCELLED, 'function.cancelled',
                        'Cancelled by its caller.'),
-                id=attempt['id'], attempt=attempt['attempt']))
+                id=attempt['id'], attempt=number))
             return
         said = result or {}
         self._report({
-            'id': attempt['id'], 'attempt': attempt['attempt'],
+            'id': attempt['id'], 'attempt': number,
             'status': states.QUEUED, 'lost': lost,
             'code': error.code if error else said.get('code'),
             'detail': error.detail if error else said.get('detail'),
@@ -121,19 +133,17 @@ class Attempts:
                'executor': self._host, 'executor_id': self._incarnation}
         record = {'id': request_id, 'attempt': 1, 'request': row,
                   'payload': payload.decode()}
-        loop = asyncio.get_running_loop()
-        self._hold(request_id, asyncio.current_task())
-        show = loop.call_later(SHOW_AFTER, self._show, record)
+        if self._closed:
+            raise exception.Busy('The executor is being stopped.')
+        self._hold(request_id, 1, asyncio.current_task())
         try:
-            result = await self._run(spec, request_id, 1, payload)
+            result = await self._run(spec, request_id, 1, payload, record)
         except exception.Busy:
             raise
         except exception.PrataiError as error:
             result = (_failed_start(error)
                       if isinstance(error, exception.BuildError)
                       else _platform_error(error.code, error.detail))
-        finally:
-            show.cancel()
         if result['status'] is None:
             result = _platform_error(result['code'], result['detail'])
         self._report(dict(record, **result))
@@ -145,13 +155,15 @@ class Attempts:
 
     # -- both
 
-    def _hold(self, request_id, task):
+    def _hold(self, request_id, attempt, task):
         self._tasks[request_id] = task
+        self._numbers[request_id] = attempt
         self._idle.clear()
         task.add_done_callback(lambda task: self._let_go(request_id, task))
 
     def _let_go(self, request_id, task):
         self._tasks.pop(request_id, None)
+        self._numbers.pop(request_id, None)
         self._cancelled.discard(request_id)
         if not self._tasks:
             self._idle.set()
@@ -160,12 +172,18 @@ class Attempts:
             LOG.error('Request %s: %s', request_id, task.exception(),
                       exc_info=task.exception())
 
-    async def _run(self, spec, request_id, attempt, payload):
+    async def _run(self, spec, request_id, attempt, payload, record=None):
+        """:param record: of a caller who waits: shown when it takes long."""
+        show = None
         request = calls.Request(
             request_id, attempt, payload, spec['timeout'],
             self._conf.max_log, self._conf.max_response)
 
         def started(call):
+            nonlocal show
+            if record is not None:
+                show = asyncio.get_running_loop().call_later(
+                    SHOW_AFTER, self._show, record)
             self._calls[request_id] = call
             if request_id in self._cancelled:
                 call.cancel()
@@ -174,6 +192,8 @@ class Attempts:
             outcome, start = await self._instances.run(spec, request,
                                                        started)
         finally:
+            if show is not None:
+                show.cancel()
             self._calls.pop(request_id, None)
         response = outcome.response
         if response is not None:
@@ -192,7 +212,9 @@ class Attempts:
                 'logs': outcome.logs, 'truncated': outcome.truncated}
 
     async def drain(self, seconds):
-        """Wait until nothing is in hand, or the time is over."""
+        """Take no more; wait until nothing is in hand, or the time is
+        over."""
+        self._closed = True
         try:
             await asyncio.wait_for(self._idle.wait(), seconds)
         except asyncio.TimeoutError:

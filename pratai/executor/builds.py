@@ -7,6 +7,7 @@ import logging
 import threading
 
 from pratai import exception
+from pratai import rpc
 from pratai.drivers.builder import base as builder_base
 
 LOG = logging.getLogger(__name__)
@@ -121,7 +122,7 @@ class Builds:
             log('%s (%s)' % (detail, code))
         except Exception:
             LOG.exception('Build %s', build['build_id'])
-            code, detail = 'build.failed', 'The platform failed to build it.'
+            code, detail = 'platform.build', 'The platform failed to build it.'
         log.flush()
         if self._stopped.is_set():
             return
@@ -152,7 +153,11 @@ class Builds:
                                            build['attempt'], image, code,
                                            detail)
                 return
-            except Exception as error:
+            except (exception.Unavailable, rpc.Error) as error:
                 LOG.warning('No conductor takes the end of a build: %s',
                             error)
                 self._stopped.wait(RETRY)
+            except Exception:
+                LOG.exception('The end of build %s cannot be recorded; its '
+                              'lease runs out', build['build_id'])
+                return

@@ -2,6 +2,7 @@
 """One request in one instance: the executor's half of the conversation."""
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import signal
@@ -74,6 +75,7 @@ class Call:
         self._begun = None
         self._watching = False
         self._timer = None
+        self._sender = None
         self._task = None
         self._start_time = time.time()
         self._start_clock = time.perf_counter()
@@ -100,7 +102,7 @@ class Call:
         self._loop.add_reader(connection.fileno(), self._readable)
         self._timer = self._loop.call_later(WATCH_LOG, self._watch_log)
         if sent < len(frame):
-            self._task = self._loop.create_task(
+            self._sender = self._loop.create_task(
                 self._send_rest(memoryview(frame)[sent:]))
 
     async def _send_rest(self, rest):
@@ -114,7 +116,7 @@ class Call:
     @property
     def logs(self):
         """What was printed so far, as text."""
-        text = self._log.decode(errors='replace')
+        text = self._log.decode(errors='replace').replace('\0', '\ufffd')
         if self._dropped:
             text += CUT % self._request.max_log
         return text
@@ -188,7 +190,7 @@ class Call:
                 self._pid = header['pid']
                 self._instance.began(self._pid)
             self._begun = time.perf_counter()
-            if self._watching:
+            if self._watching and self._timer is not None:
                 self._timer.cancel()
                 self._start_timeout()
         elif kind == 'result' and self._ending is None:
@@ -197,8 +199,8 @@ class Call:
             else:
                 outcome = Outcome(
                     states.FAILED,
-                    str(header.get('code', 'function.failed'))[:64],
-                    str(header.get('detail', ''))[:2000])
+                    frames.clean(header.get('code', 'function.failed'), 64),
+                    frames.clean(header.get('detail', ''), 2000))
             self._finish(outcome, reusable=True)
 
     def _timed_out(self):
@@ -215,10 +217,17 @@ class Call:
     def _end_by_kill(self, status, code, detail):
         if self._ending is not None or self.done.done():
             return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._ending = Outcome(status, code, detail)
+        if self._pid is None:
+            # From now on no child can say that it has begun: one that has
+            # not dies of saying so, before it runs the function.
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RD)
+            self._readable()
         self._kill()
-        self._timer.cancel()
-        self._timer = None
         self._task = self._loop.create_task(self._after_kill())
 
     async def _after_kill(self):
@@ -303,6 +312,10 @@ class Call:
             self._timer.cancel()
         if self._connection is not None:
             self._loop.remove_reader(self._connection.fileno())
+        if self._sender is not None:
+            # Before the number of the connection is given to another one.
+            self._sender.cancel()
+            self._loop.remove_writer(self._connection.fileno())
         self._drain()
         outcome.duration = (time.perf_counter() - self._start_clock) * 1000
         outcome.started_at = self._start_time

@@ -16,7 +16,7 @@ from pratai import access
 from pratai import exception
 from pratai import states
 
-MOST_TICKETS = 10000
+MOST_TICKETS = 1000
 #: HTTP status of a final state that is not success.
 STATUS = {states.FAILED: 502, states.TIMEOUT: 504, states.ERROR: 500,
           states.CANCELLED: 409}
@@ -78,13 +78,15 @@ class DataPort:
 
     async def _body(self, receive):
         message = await receive()
-        body = message.get('body', b'')
+        if not message.get('more_body'):
+            return message.get('body', b'')
+        body = bytearray(message.get('body', b''))
         while message.get('more_body'):
             message = await receive()
             body += message.get('body', b'')
             if len(body) > self._max_body:
                 raise exception.TooLarge('The payload is too large.')
-        return body
+        return bytes(body)
 
     @staticmethod
     async def _answer(send, status, headers, body):

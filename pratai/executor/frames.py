@@ -17,6 +17,13 @@ class ProtocolError(Exception):
     """The other side does not speak the protocol (any more)."""
 
 
+def clean(text, most):
+    """:returns: at most so many characters of what a runner says, without
+    what no database takes: lone surrogates and NUL."""
+    return str(text).encode('utf-8', 'replace').decode().replace(
+        '\0', '\ufffd')[:most]
+
+
 def pack(header, body=b''):
     """:returns: the bytes of a frame."""
     head = json.dumps(header, separators=(',', ':')).encode()

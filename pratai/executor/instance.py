@@ -6,6 +6,7 @@ own request only; deadlines are kept on this side.
 """
 
 import asyncio
+import errno
 import logging
 import os
 import shutil
@@ -133,9 +134,10 @@ class Instance:
                        or 'exit code %s' % state['exit_code']))
         if header.get('type') == 'ready':
             return
-        code = str(header.get('code', 'build.import_failed'))
-        raise ImportFailed(code, str(header.get('detail'))[:2000],
-                           body.decode(errors='replace'))
+        raise ImportFailed(
+            frames.clean(header.get('code', 'build.import_failed'), 64),
+            frames.clean(header.get('detail'), 2000),
+            frames.clean(body.decode(errors='replace'), 65536))
 
     async def _inspect(self):
         return await self._loop.run_in_executor(
@@ -161,7 +163,8 @@ class Instance:
         except OSError as error:
             current.fail_platform('The instance cannot be reached: %s'
                                   % error)
-            self._destroy_soon()
+            if error.errno in (errno.ECONNREFUSED, errno.ENOENT):
+                self._destroy_soon()
         return current
 
     def _connection(self):

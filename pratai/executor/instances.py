@@ -124,6 +124,8 @@ class Instances:
         self.running -= 1
         self.memory_used -= spec['memory']
         self._versions[spec['id']] -= 1
+        if not self._versions[spec['id']]:
+            del self._versions[spec['id']]
         if self._waiters:
             self._serve()
 
@@ -167,7 +169,11 @@ class Instances:
         self._serve()
 
     def _fail(self, spec, error):
-        """Nobody who waits for this version gets an instance."""
+        """Nobody who waits for this version gets an instance, unless it has
+        others."""
+        if any(one.ready and one.spec['id'] == spec['id']
+               for one in self._instances.values()):
+            return
         for waiter in [one for one in self._waiters
                        if one.spec['id'] == spec['id']]:
             self._waiters.remove(waiter)

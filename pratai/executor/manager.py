@@ -11,11 +11,13 @@ class ExecutorManager:
         because its leases were given up when this one registered.
     """
 
-    def __init__(self, incarnation, attempts, builds, instances, loop):
+    def __init__(self, incarnation, attempts, builds, instances, reporter,
+                 loop):
         self._incarnation = incarnation
         self._attempts = attempts
         self._builds = builds
         self._instances = instances
+        self._reporter = reporter
         self._loop = loop
 
     def run(self, incarnation, specs, attempts):
@@ -39,7 +41,8 @@ class ExecutorManager:
 
     def cancel(self, request_id):
         """:returns: whether it was in hand; its end will be reported."""
-        return self._in_loop(self._attempts.cancel, request_id)
+        return (self._in_loop(self._attempts.cancel, request_id)
+                or request_id in self._reporter.pending())
 
     def logs(self, request_id):
         """:returns: {'logs', 'truncated'} of a request so far."""

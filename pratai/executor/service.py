@@ -5,6 +5,7 @@ import asyncio
 import concurrent.futures
 import logging
 import os
+import resource
 import secrets
 import socket
 import threading
@@ -81,13 +82,14 @@ class ExecutorService:
 
         :raises OSError: the data port is taken.
         """
+        # An instance takes a few descriptors, and so does every caller.
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self._driver.reconcile()
         self._socket = self._listen()
-        ready = threading.Event()
-        self._loop.call_soon(lambda: self._loop.create_task(
-            self._prepare(ready)))
         self._thread.start()
-        ready.wait()
+        asyncio.run_coroutine_threadsafe(self._prepare(),
+                                         self._loop).result()
         self._reporter.start()
         self._server = rpc.Server(self._transport, rpc.EXECUTOR,
                                   self._conf.host, self._manager)
@@ -118,7 +120,7 @@ class ExecutorService:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
 
-    async def _prepare(self, ready):
+    async def _prepare(self):
         self._instances = instances.Instances(
             self._conf, self._driver, self._runtimes, self._memory,
             self._threads)
@@ -130,7 +132,7 @@ class ExecutorService:
             self._conductor, self._loop, self._stopped)
         self._manager = manager.ExecutorManager(
             self._incarnation, self._attempts, self._builds, self._instances,
-            self._loop)
+            self._reporter, self._loop)
         config = uvicorn.Config(
             data.DataPort(self._attempts, self._key,
                           self._conf.webhook.max_body + 1024),
@@ -142,7 +144,6 @@ class ExecutorService:
         self._http_task = self._loop.create_task(
             self._http._serve(sockets=[self._socket]))
         self._expiry = self._loop.create_task(self._expire())
-        ready.set()
 
     async def _expire(self):
         while True:

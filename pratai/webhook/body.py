@@ -101,4 +101,17 @@ def payload(body, most_depth):
         raise exception.Invalid(
             'The body has to be a JSON object with a "payload".',
             code='payload.missing')
-    return json.dumps(content['payload'], separators=(',', ':')).encode()
+    return _dump(content['payload'])
+
+
+def _dump(value):
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False,
+                          separators=(',', ':'))
+        return text.encode()
+    except UnicodeEncodeError:
+        # Halves of surrogate pairs are JSON, but not UTF-8.
+        return json.dumps(value, separators=(',', ':')).encode()
+    except ValueError as error:
+        raise exception.Invalid('A number of the payload is too large.',
+                                code='payload.not_json') from error

@@ -46,6 +46,8 @@ class Callers:
         forwarded for, and only if the proxy that says so is known: whoever
         can reach a proxy must not become the proxy's neighbour.
         """
+        if 'HTTP_ORIGIN' in environ:
+            return False  # a page in a browser, wherever that is
         address = _address(environ.get('REMOTE_ADDR'))
         if not any(name in environ for name in FORWARDING):
             return _within(address, self._networks)

@@ -8,14 +8,11 @@ a whole request.
 
 import select
 import socket
-import time
 import urllib.parse
 
 import httptools
 
 CHUNK = 65536
-#: Seconds after an answer in which the other side does not hang up.
-FRESH = 0.5
 
 
 class Answer:
@@ -24,7 +21,7 @@ class Answer:
     def __init__(self):
         self.status = None
         self.headers = {}
-        self.body = b''
+        self.body = bytearray()
         self.complete = False
 
     # The names are those that httptools calls.
@@ -52,7 +49,6 @@ class Connection:
         self._socket = socket.create_connection(
             (parts.hostname, parts.port), timeout=timeout)
         self._timeout = timeout
-        self._used = time.monotonic()
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def is_usable(self):
@@ -62,8 +58,9 @@ class Connection:
         stopped. It is found out before anything is sent, because what was
         sent may have been run.
         """
-        return (time.monotonic() - self._used < FRESH
-                or not select.select([self._socket], [], [], 0)[0])
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return not poll.poll(0)
 
     def post(self, path, headers, body, timeout):
         """:returns: the :class:`Answer`.
@@ -90,7 +87,7 @@ class Connection:
                 parser.feed_data(data)
         except (OSError, httptools.HttpParserError) as error:
             raise Lost(str(error)) from error
-        self._used = time.monotonic()
+        answer.body = bytes(answer.body)
         answer.status = parser.get_status_code()
         return answer
 

@@ -92,7 +92,7 @@ class ProcessDriver(base.RuntimeDriver):
         """:returns: None, or why an interpreter cannot run in a sandbox."""
         return self.launcher.probe(
             [found['interpreter']] + interpreters.flags(found['version'])
-            + ['-c', 'import fcntl, json, resource, select, _socket'],
+            + ['-c', 'import fcntl, mmap, resource, select, struct, _socket'],
             interpreters.prefixes(found))
 
     @staticmethod

@@ -286,7 +286,7 @@ class Launcher:
             argv += [self.setpriv, '--reuid', str(process.uid),
                      '--regid', str(process.uid), '--clear-groups',
                      '--inh-caps=-all', '--bounding-set=-all', '--']
-        if self.setpriv and (self.root or self.isolation == 'none'):
+        if self.setpriv and self.isolation == 'none':
             # NOTE: changing the user forgets the signal, so it comes after.
             argv += [self.setpriv, '--pdeathsig', 'KILL', '--no-new-privs',
                      '--']

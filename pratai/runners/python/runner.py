@@ -134,7 +134,8 @@ def make_json():
         text = text.strip()
         try:
             value, end = scan(text, 0)
-        except StopIteration:
+        except (StopIteration, SystemError):
+            # The latter where it looks for an exception of the json module.
             raise ValueError('not JSON')
         if end != len(text):
             raise ValueError('more than one JSON value')
@@ -1108,7 +1109,7 @@ class Runner(object):
             elif now > deadline:
                 return False
             rounds += 1
-            if rounds > 5 and self.pid == 1:
+            if self.pid == 1 and (len(unknown) > 4 or rounds > 3):
                 self.freeze_and_kill()
             for pid in unknown:
                 kill(pid, SIGKILL)
@@ -1116,10 +1117,10 @@ class Runner(object):
             self.collect(dead)
 
     def freeze_and_kill(self):
-        """Against what forks faster than we kill.
+        """Against what forks faster than we kill, or has all the processors.
 
         kill(-1) stops all of the namespace in one go, and what is stopped
-        does not fork.
+        does neither.
         """
         kill(-1, SIGSTOP)
         parents = dict(processes())

@@ -60,15 +60,19 @@ class TestRequests(base.DatabaseTestCase):
         old, new, running = self.queue(self.echo, 3)
         self.db.cancel_queued(old)
         self.db.cancel_queued(new)
+        long_ago = db_base.now() - datetime.timedelta(days=31)
         with self.db.writer() as session:
             session.execute(
                 sa.update(models.Request).where(models.Request.id == old)
-                .values(finished_at=db_base.now()
-                        - datetime.timedelta(days=31)))
+                .values(id=db_base.time_ordered_id(long_ago),
+                        finished_at=long_ago))
+            session.execute(
+                sa.delete(models.RequestPayload)
+                .where(models.RequestPayload.id == old))
         self.assertEqual(1, self.db.request_purge(30))
         self.assertEqual(0, self.db.request_purge(30))
         self.assertEqual([running, new], self.ids())
-        self.assertEqual(1, self.db.request_purge(0))
+        self.assertEqual(1, self.db.request_purge(-1))
         self.assertEqual([running], self.ids())
         with self.db.reader() as session:
             self.assertEqual([running], list(session.scalars(

@@ -18,6 +18,7 @@ class TestPayload(base.BaseTestCase):
             ('{"payload": "\\"[[[[[["}', b'"\\"[[[[[["'),
             ('{"payload": [[[1]]]}', b'[[[1]]]'),
             ('{"payload": "\\ud800"}', b'"\\ud800"'),
+            ('{"payload": "\u00e9"}', '"\u00e9"'.encode()),
         ]:
             self.assertEqual(expected, body.payload(text.encode(), 4))
 
@@ -26,6 +27,7 @@ class TestPayload(base.BaseTestCase):
             (b'', 'payload.not_json'), (b'{', 'payload.not_json'),
             (b'\xff', 'payload.not_json'),
             (b'{"payload": Infinity}', 'payload.not_json'),
+            (b'{"payload": 1e999}', 'payload.not_json'),
             (b'{"payload": 1} x', 'payload.not_json'),
             (b'5', 'payload.missing'), (b'{}', 'payload.missing'),
             (b'{"payload": [[[[1]]]]}', 'payload.too_deep'),

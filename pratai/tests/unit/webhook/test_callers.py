@@ -51,6 +51,10 @@ class TestTrusted(base.TestCase):
             self.assertFalse(self.callers.is_trusted(
                 {'REMOTE_ADDR': '10.1.2.3', name: '10.1.2.3'}))
 
+    def test_a_page_in_a_browser(self):
+        self.assertFalse(self.callers.is_trusted(
+            {'REMOTE_ADDR': '10.1.2.3', 'HTTP_ORIGIN': 'http://localhost'}))
+
     def may(self, body=b'', token=None, **environ):
         return self.callers.may(environ, FUNCTION, body, token)
 

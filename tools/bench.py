@@ -141,10 +141,10 @@ class Bench:
                  recorded_in_all=rows)
 
     def _drained(self, function):
-        for status in ('queued', 'running'):
-            standalone.until(lambda: not self.pratai.get(
-                '/v1/requests', function_id=function['id'], status=status,
-                limit=1)['requests'], seconds=600)
+        standalone.until(lambda: not any(
+            self.pratai.get('/v1/requests', function_id=function['id'],
+                            status=status, limit=1)['requests']
+            for status in ('queued', 'running')), seconds=600)
 
     def _count(self, function, status):
         total, url = 0, '/v1/requests?function_id=%s&status=%s&limit=1000' % (

@@ -85,7 +85,7 @@ def _translate():
 
 def now():
     """:returns: the time as all tables hold it: UTC, without a zone."""
-    return datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
 
 
 def time_ordered_id(moment=None):
@@ -98,7 +98,7 @@ def time_ordered_id(moment=None):
     stamp = time.time_ns() // 1000000
     if moment is not None:
         stamp = int(moment.replace(
-            tzinfo=datetime.timezone.utc).timestamp() * 1000)
+            tzinfo=datetime.UTC).timestamp() * 1000)
     random = int.from_bytes(os.urandom(10), 'big')
     value = (stamp << 80) | random
     value = value & ~(0xf << 76) | (7 << 76)

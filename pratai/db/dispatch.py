@@ -21,7 +21,7 @@ def _time(epoch):
     if epoch is None:
         return None
     return datetime.datetime.fromtimestamp(
-        epoch, datetime.timezone.utc).replace(tzinfo=None)
+        epoch, datetime.UTC).replace(tzinfo=None)
 
 
 def _insert(session, model, rows):

@@ -28,7 +28,7 @@ class Services:
         values = dict(
             incarnation=incarnation, details=details, private=private or {},
             started_at=datetime.datetime.fromtimestamp(
-                started_at, datetime.timezone.utc).replace(tzinfo=None),
+                started_at, datetime.UTC).replace(tzinfo=None),
             updated_at=base.now())
         where = (Service.binary == binary, Service.host == host)
         with self.writer() as session:

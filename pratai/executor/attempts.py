@@ -217,7 +217,7 @@ class Attempts:
         self._closed = True
         try:
             await asyncio.wait_for(self._idle.wait(), seconds)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             LOG.warning('%d requests did not end within %g s of grace',
                         len(self._tasks), seconds)
 

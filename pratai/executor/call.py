@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One request in one instance: the executor's half of the conversation."""
 
-import asyncio
 import contextlib
 import dataclasses
 import os

@@ -84,7 +84,7 @@ class Instance:
             await self._launch()
             await asyncio.wait_for(self._until_ready(started),
                                    self._conf.executor.start_timeout)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             await self.stop()
             raise exception.BuildError(
                 'build.import_timeout',
@@ -219,7 +219,7 @@ class Instance:
             future = self._exits[pid] = self._loop.create_future()
         try:
             return await asyncio.wait_for(asyncio.shield(future), KILL_GRACE)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return None
         finally:
             self._exits.pop(pid, None)

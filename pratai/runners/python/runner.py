@@ -563,7 +563,8 @@ class Child(object):
         """
         runner = self.runner
         left = [path for path in runner.not_kept()
-                if not path[len(runner.base):].isdigit()]
+                if not (path.startswith(runner.base)
+                        and path[len(runner.base):].isdigit())]
         if left and self.accepted and runner.busy[:].count(b'\1') == 1:
             remove(left)
         self.mark(b'\0')

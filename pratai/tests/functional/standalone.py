@@ -73,8 +73,8 @@ class Standalone(fixtures.Fixture):
         options.update(self._options)
         self._file = os.path.join(self.state_path, 'pratai.conf')
         with open(self._file, 'w') as file:
-            for (group, name), value in options.items():
-                file.write('[%s]\n%s = %s\n' % (group, name, value))
+            file.writelines('[%s]\n%s = %s\n' % (*key, value)
+                            for key, value in options.items())
         self.log = os.path.join(self.state_path, 'log')
         self.process = None
         self.http = requests.Session()

@@ -52,12 +52,10 @@ class TestKill(base.BaseTestCase):
             callers = [pool.submit(load, caller) for caller in range(8)]
             try:
                 for _ in range(KILLS):
-                    before = len(accepted)
-                    standalone.until(lambda: len(accepted) > before + 150)
+                    self._until_more(accepted, 150)
                     self.pratai.kill()
                     self.pratai.start()
-                before = len(accepted)
-                standalone.until(lambda: len(accepted) > before + 50)
+                self._until_more(accepted, 50)
             finally:
                 stop.set()
         for caller in callers:
@@ -82,6 +80,11 @@ class TestKill(base.BaseTestCase):
         self.assertEqual(len(listed), len(set(listed)))
         self.assertEqual(set(), set(accepted) - set(listed))
         self.assertLessEqual(len(listed) - len(accepted), KILLS * 8)
+
+    @staticmethod
+    def _until_more(accepted, count):
+        before = len(accepted)
+        standalone.until(lambda: len(accepted) > before + count)
 
     def _list(self):
         ids, url = [], '/v1/requests?limit=1000'

@@ -152,9 +152,9 @@ class TestStandalone(base.BaseTestCase):
             lambda: self.pratai.post(function).status_code == 404)
         self.assertEqual([], os.listdir(os.path.join(
             self.pratai.state_path, 'packages')))
-        for name in ('run', 'images'):
-            standalone.until(lambda: not os.listdir(os.path.join(
-                self.pratai.state_path, name)))
+        standalone.until(lambda: not any(
+            os.listdir(os.path.join(self.pratai.state_path, name))
+            for name in ('run', 'images')))
 
     def test_stop_finishes_what_runs(self):
         function = self.pratai.create('sleepy', SLEEPY)
@@ -170,8 +170,8 @@ class TestStandalone(base.BaseTestCase):
     def test_one_at_a_time_on_a_port(self):
         done = subprocess.run(
             [sys.executable, '-W', 'ignore', '-m', 'pratai.cmd.standalone',
-             '--config-file', self.pratai._file], capture_output=True, text=True,
-            timeout=60)
+             '--config-file', self.pratai._file],
+            capture_output=True, text=True, timeout=60)
         self.assertEqual(1, done.returncode)
         self.assertIn('Address already in use', done.stderr)
         self.assertNotIn('Traceback', done.stderr)

@@ -4,7 +4,6 @@ import queue
 import threading
 import uuid
 
-
 from pratai import exception
 from pratai import rpc
 from pratai.tests import base
@@ -24,7 +23,6 @@ class Endpoint:
 
     def note(self, value):
         self._seen.put((self._name, value))
-
 
 
 class TestInProcess(base.TestCase):

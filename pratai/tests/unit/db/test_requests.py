@@ -2,6 +2,7 @@
 
 import datetime
 
+from oslo_db import exception as db_exception
 import sqlalchemy as sa
 
 from pratai import exception
@@ -52,7 +53,7 @@ class TestRequests(base.DatabaseTestCase):
                    status='queued', attempt=0, failures=0, max_attempts=3,
                    created_at=db_base.now())
         self.assertRaises(
-            Exception, self.db.request_add, [row, row],
+            db_exception.DBDuplicateEntry, self.db.request_add, [row, row],
             [{'id': 'a' * 32, 'payload': b'1'}])
         self.assertEqual([], self.ids())
 

@@ -307,6 +307,27 @@ class Hostile:
             self.succeeded('close_directories')
             self.assertIn('cwd', self.succeeded('where'))
 
+    def test_next_request_finds_nothing(self):
+        self.need_sandbox()
+        for _ in range(10):
+            self.assertEqual('succeeded', self.do(
+                self.one, 'touch', paths=['/tmp/x1', '/dev/shm/y']).status)
+            found = self.do(self.one, 'look',
+                            paths=['/tmp/x1', '/dev/shm/y']).value
+            self.assertEqual(['ENOENT', 'ENOENT'], list(found.values()))
+
+    def test_rehearsals_leave_neighbours_alone(self):
+        """A child that gets ready runs what removes files."""
+        self.need_sandbox()
+        one = self.ready(source=(
+            'import os, time\n'
+            'def main(payload):\n'
+            '    open("/tmp/mine", "w").close()\n'
+            '    time.sleep(0.3)\n'
+            '    return os.path.exists("/tmp/mine")\n'))
+        for _ in range(3):
+            self.assertIs(True, one.request().value)
+
     def test_files_left(self):
         shared = ['/tmp', '/dev/shm'] if self.isolated else []
         top = self.succeeded('leave_files', shared=shared)

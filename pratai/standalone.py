@@ -66,11 +66,14 @@ class Standalone:
         self._database = db_api.Database(conf)
         transport = rpc.transport(conf, 'inproc://pratai/')
         conductor = conductor_rpcapi.ConductorAPI(transport)
-        self._conductor = conductor_service.ConductorService(
-            conf, self._database, transport)
         self._executor = executor_service.ExecutorService(conf, transport)
         self._webhooks = webhook_app.Webhooks(conf, self._database,
                                               conductor)
+        # Here they share one CPU: what is accepted first, and kept, can be
+        # run when the burst is over.
+        self._conductor = conductor_service.ConductorService(
+            conf, self._database, transport,
+            pressed=self._webhooks.acceptor.pressed)
         store = drivers.load(drivers.PACKAGE_STORE,
                              conf.package_store.driver, conf)
         grace = conf.executor.shutdown_grace + 5

@@ -121,7 +121,7 @@ class Bench:
         function = self.pratai.create('async', ECHO)
         self.load(function, 4, '200x')
         self._drained(function)
-        for callers in (1, 16):
+        for callers in (1, 16, 64):
             result = self.load(function, callers)
             accepted = result['statuses'].get('202', 0)
             self.say('async accepted, %d callers' % callers,
@@ -131,7 +131,7 @@ class Bench:
             self._drained(function)
         count = 5000
         started = time.perf_counter()
-        result = self.load(function, 16, '%dx' % count)
+        result = self.load(function, 64, '%dx' % count)
         self._drained(function)
         taken = time.perf_counter() - started
         rows = self._count(function, 'succeeded')

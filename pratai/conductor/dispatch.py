@@ -21,19 +21,25 @@ BACKOFF = 0.5
 #: Seconds from one pass to the next. Nobody waits for an async request to
 #: start, and a pass costs the same for one request as for many.
 LINGER = 0.05
+#: Seconds from one pass to the next while callers press.
+MOST_PATIENCE = 0.5
 
 
 class Dispatcher:
     """One thread that claims in batches and casts.
 
     :param executors: callable that returns the executors that are up.
+    :param pressed: callable; while it is true nothing is sent for a while,
+        because those who wait to be accepted need the CPU more.
     """
 
-    def __init__(self, conf, database, executor_api, executors):
+    def __init__(self, conf, database, executor_api, executors,
+                 pressed=lambda: False):
         self._conf = conf.conductor
         self._db = database
         self._executor = executor_api
         self._executors = executors
+        self._pressed = pressed
         self._wake = threading.Event()
         self._stopped = False
         self._specs = {}
@@ -67,6 +73,7 @@ class Dispatcher:
         while not self._stopped:
             self._wake.wait(0 if again else self._pause())
             time.sleep(max(0.0, last + LINGER - time.monotonic()))
+            self._give_way(last + MOST_PATIENCE)
             self._wake.clear()
             last = time.monotonic()
             try:
@@ -76,6 +83,11 @@ class Dispatcher:
                 # the former, the sweep comes back for it.
                 LOG.warning('Cannot dispatch now: %s', error)
                 again = False
+
+    def _give_way(self, until):
+        while (self._pressed() and not self._stopped
+               and time.monotonic() < until):
+            time.sleep(LINGER)
 
     def _pause(self):
         return BACKOFF if self._refused else self._conf.sweep_interval

@@ -22,12 +22,12 @@ CHOICES = 3
 class ConductorManager:
     """The only writer of what becomes of requests and builds."""
 
-    def __init__(self, conf, database, transport):
+    def __init__(self, conf, database, transport, **options):
         self._conf = conf
         self._db = database
         self._executor = executor_rpcapi.ExecutorAPI(transport)
         self.dispatcher = dispatch.Dispatcher(
-            conf, database, self._executor, database.executors_up)
+            conf, database, self._executor, database.executors_up, **options)
         self.builds = builds.Builds(
             conf, database, self._executor, database.executors_up)
         self._building = threading.Lock()

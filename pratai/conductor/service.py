@@ -6,10 +6,14 @@ from pratai.conductor import manager
 
 
 class ConductorService:
-    """A conductor: RPC server, dispatcher and sweep."""
+    """A conductor: RPC server, dispatcher and sweep.
 
-    def __init__(self, conf, database, transport):
-        self.manager = manager.ConductorManager(conf, database, transport)
+    :param options: for the dispatcher.
+    """
+
+    def __init__(self, conf, database, transport, **options):
+        self.manager = manager.ConductorManager(conf, database, transport,
+                                                **options)
         self._server = rpc.Server(transport, rpc.CONDUCTOR, conf.host,
                                   self.manager)
         self._sweep = service.Periodic(

@@ -121,6 +121,11 @@ class Call:
         return text
 
     @property
+    def began(self):
+        """Whether the function may have run."""
+        return self._pid is not None
+
+    @property
     def truncated(self):
         return self._dropped
 

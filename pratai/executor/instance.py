@@ -21,7 +21,7 @@ from pratai.executor import frames
 LOG = logging.getLogger(__name__)
 
 #: Children that wait for a request that has not come yet.
-SPARES = 2
+SPARES = 4
 #: Seconds between looks whether a sandbox that starts is still alive.
 LOOK = 0.25
 #: Seconds in which a runner has to report a child that it was told to kill.
@@ -127,9 +127,16 @@ class Instance:
             if header:
                 break
             state = await self._inspect()
-            if done or not state['running']:
+            if done:
+                # It was configured, so it was the import that ended it.
+                output = frames.clean(state['output'], 65536)
+                raise ImportFailed(
+                    'build.import_failed',
+                    'The process ended while it imported the function.',
+                    output)
+            if not state['running']:
                 raise exception.SandboxError(
-                    'The runner ended before it was ready: %s'
+                    'The sandbox ended while it started: %s'
                     % (state['output'][-500:].strip()
                        or 'exit code %s' % state['exit_code']))
         if header.get('type') == 'ready':

@@ -15,6 +15,11 @@ from pratai.executor import pool
 LOG = logging.getLogger(__name__)
 
 
+#: How often a request is brought to an instance that ends before it takes it;
+#: what runs beside it may have killed everything there.
+TRIES = 3
+
+
 @dataclasses.dataclass(eq=False)
 class _Waiter:
     spec: dict
@@ -56,15 +61,18 @@ class Instances:
         :raises exception.SandboxError: no instance can be started.
         :raises exception.BuildError: the function cannot be imported.
         """
-        chosen = await self._acquire(spec)
-        start = 'warm' if chosen.served else 'cold'
-        try:
-            call = chosen.run(request)
-            if on_start is not None:
-                on_start(call)
-            return await call.done, start
-        finally:
-            self._release(spec)
+        for left in reversed(range(TRIES)):
+            chosen = await self._acquire(spec)
+            start = 'warm' if chosen.served else 'cold'
+            try:
+                call = chosen.run(request)
+                if on_start is not None:
+                    on_start(call)
+                outcome = await call.done
+            finally:
+                self._release(spec)
+            if outcome.status is not None or call.began or not left:
+                return outcome, start
 
     async def _acquire(self, spec):
         waiter = _Waiter(spec, asyncio.get_running_loop().create_future())

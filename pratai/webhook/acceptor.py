@@ -18,6 +18,8 @@ LOG = logging.getLogger(__name__)
 #: Rows, and bytes of payload, of one transaction.
 MOST_ROWS = 256
 MOST_BYTES = 16 * 1024 * 1024
+#: Callers that wait for the next commit.
+MANY = 8
 
 
 class _Entry:
@@ -63,6 +65,10 @@ class Acceptor:
             self._change.notify()
         self._threads[0].join()
         self._news.set()
+
+    def pressed(self):
+        """:returns: whether many callers wait to be accepted."""
+        return len(self._entries) >= MANY
 
     def accept(self, row, payload):
         """Returns when the request is in the database for good.

@@ -229,7 +229,7 @@ class Cgroups:
 
     def _make(self, name):
         """:returns: controller -> the directory that was made for it."""
-        for attempt in range(10):
+        for attempt in range(50):
             paths = {controller: os.path.join(base, name)
                      for controller, base in self.bases.items()}
             try:
@@ -237,7 +237,9 @@ class Cgroups:
                     os.mkdir(path)
                 return paths
             except FileNotFoundError:
-                # The last group took the one it was in with it.
+                # The last group took the one it was in with it; another
+                # process may be doing so at this moment.
+                time.sleep(0.001 * attempt)
                 self._set_up()
             except FileExistsError:
                 Group(paths).remove()

@@ -45,11 +45,12 @@ class Hostile:
         self.check_alive(self.one)
         return result
 
-    def kill(self, request):
+    def kill(self, request, clean=(True,)):
         self.one.send(type='kill', pid=request.pid)
         result = request.result()
+        self.assertIn(result.exited.pop('clean'), clean)
         self.assertEqual({'type': 'exited', 'pid': request.pid, 'signal': 9,
-                          'status': None, 'clean': True}, result.exited)
+                          'status': None}, result.exited)
         self.check_alive(self.one)
 
     def gone(self, pids):
@@ -212,7 +213,9 @@ class Hostile:
         self.need_sandbox()
         request = self.begin(self.one, 'fork_bomb')
         self.until(lambda: self.processes() > 50, 'bomb')
-        self.kill(request)
+        # On a busy machine it may not be won in time: the executor is told,
+        # and destroys the instance.
+        self.kill(request, clean=(True, False))
         self.until(lambda: self.processes() <= 4, 'end of the bomb')
 
     def test_chain_bombs(self):

@@ -112,18 +112,6 @@ class BuildError(PrataiError):
         self.args = (code, detail)
 
 
-class FunctionError(PrataiError):
-    """The function itself failed while a caller waited for its answer."""
-
-    status = 502
-    code = 'function.failed'
-
-
-class FunctionTimeout(FunctionError):
-    status = 504
-    code = 'function.timeout'
-
-
 class Unavailable(PrataiError):
     """Nothing was accepted; the same call may succeed later."""
 

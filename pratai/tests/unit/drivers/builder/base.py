@@ -156,8 +156,8 @@ def tree_of(path):
 
 def reachable(path):
     """Whether users that own nothing may get at a path."""
-    while path != '/':
-        if not os.stat(path).st_mode & 0o001:
-            return False
+    while os.stat(path).st_mode & 0o001:
+        if path == '/':
+            return True
         path = os.path.dirname(path)
-    return True
+    return False

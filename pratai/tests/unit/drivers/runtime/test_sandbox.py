@@ -23,6 +23,9 @@ class TestSpawn(base.TestCase):
 
     def setUp(self):
         super().setUp()
+        if (self.isolation == 'none' and os.getuid() == 0
+                and not os.stat('/').st_mode & 0o001):
+            self.skipTest('other users cannot enter / on this machine')
         self.useFixture(fixtures.FakeLogger())
         self.state_path = tempfile.mkdtemp(prefix='pratai-', dir='/tmp')
         self.addCleanup(shutil.rmtree, self.state_path, ignore_errors=True)

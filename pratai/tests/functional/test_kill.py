@@ -11,9 +11,7 @@ import requests
 
 from pratai.tests.functional import standalone
 
-# NOTE: a request is tried three times, so the third kill that meets the same
-# one would rightly make it dead.
-KILLS = 2
+KILLS = 3
 COUNT = '''
 def main(payload):
     print('run %s' % payload)
@@ -25,7 +23,9 @@ class TestKill(base.BaseTestCase):
 
     def setUp(self):
         super().setUp()
-        self.pratai = self.useFixture(standalone.Standalone())
+        self.pratai = self.useFixture(standalone.Standalone(
+            # A request that every kill meets is to be tried once more.
+            {('conductor', 'max_attempts'): KILLS + 1}))
 
     def test_kill_under_load(self):
         function = self.pratai.create('count', COUNT)

@@ -136,8 +136,18 @@ class HTTP:
 
     def get(self, path, **params):
         """GET a JSON object. Parameters that are None are not sent."""
-        params = {k: v for k, v in params.items() if v is not None}
-        return read_json(self.call('GET', path, params=params))
+        return read_json(self.call('GET', path, params=query(params)))
+
+    def patch(self, path, body, **params):
+        """PATCH with a JSON object, and return the one that is answered."""
+        return read_json(self.call('PATCH', path, json=body,
+                                   params=query(params)))
+
+
+def query(params):
+    """Parameters as the API reads them; those that are None are left out."""
+    return {name: str(value).lower() if isinstance(value, bool) else value
+            for name, value in params.items() if value is not None}
 
 
 def read_json(response):

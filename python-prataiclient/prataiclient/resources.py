@@ -167,10 +167,16 @@ class Event(Resource):
 
 @dataclasses.dataclass
 class Service(Resource):
+    """A process of Pratai. status is ``up`` or ``down``, which the service
+    decides; state is ``enabled``, ``disabled`` or ``draining``, which admins
+    do.
+    """
     id: str = None
     binary: str = None
     host: str = None
     status: str = None
+    state: str = None
+    state_reason: str = None
     started_at: str = None
     updated_at: str = None
     details: dict = None

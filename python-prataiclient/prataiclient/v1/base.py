@@ -55,16 +55,29 @@ class Manager:
     def __init__(self, http):
         self.http = http
 
-    def get(self, id):
+    def get(self, id, **query):
         """The one with this id.
 
+        :param query: all_projects=True, for functions and requests: also
+            one of another project; for admins
         :raises: NotFound
+        """
+        return self.resource.from_api(
+            self.http.get(self._path(id), **query))
+
+    def _path(self, id):
+        """
+        :raises: InvalidInput where there is no id, which would be the path
+            of the whole collection
         """
         if not id:
             raise exceptions.InvalidInput('The id of a %s must not be empty'
                                           % self.thing)
+        return '%s/%s' % (self.path, quote(id))
+
+    def _update(self, id, changes, **query):
         return self.resource.from_api(
-            self.http.get('%s/%s' % (self.path, quote(id))))
+            self.http.patch(self._path(id), changes, **query))
 
     def _list(self, limit=None, **filters):
         """All that match, page after page, or at most limit of them."""
@@ -86,7 +99,7 @@ class Manager:
                 "The server's answer has no list of %s" % self.key)
         return [self.resource.from_api(item) for item in body[self.key]]
 
-    def _pick(self, wanted, found):
+    def _pick(self, wanted, found, **query):
         """The only one found, whole.
 
         :raises: NotFound, AmbiguousName
@@ -100,15 +113,15 @@ class Manager:
                 "'%s' may be any of %s %ss: %s" % (
                     wanted, len(found), self.thing,
                     ', '.join(self._describe(one) for one in found)), found)
-        return self.get(found[0].id)
+        return self.get(found[0].id, **query)
 
     @staticmethod
     def _describe(one):
         name = getattr(one, 'name', None)
         return '%s (%s)' % (one.id, name) if name else one.id
 
-    def _get_or_none(self, id):
+    def _get_or_none(self, id, **query):
         try:
-            return self.get(id)
+            return self.get(id, **query)
         except exceptions.NotFound:
             return None

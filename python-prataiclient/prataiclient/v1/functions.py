@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Functions: create, find, call, delete."""
+"""Functions: create, find, change, call, delete."""
 
 import json
 import os
@@ -50,9 +50,12 @@ class Functions(base.Manager):
         return self.resource.from_api(pratai_http.read_json(response))
 
     def list(self, name=None, id=None, status=None, runtime=None, type=None,
-             limit=None, marker=None, sort=None):
+             limit=None, marker=None, sort=None, all_projects=None,
+             project_id=None):
         """The functions of the project.
 
+        :param all_projects: True: those of every project; for admins
+        :param project_id: with all_projects only those of this one
         :param id: an id or the first digits of one
         :param limit: at most so many; all by default
         :param marker: id of the one before the first to return
@@ -60,32 +63,49 @@ class Functions(base.Manager):
         """
         return self._list(limit=limit, name=name, id=id, status=status,
                           runtime=runtime, type=type, marker=marker,
-                          sort=sort)
+                          sort=sort, all_projects=all_projects,
+                          project_id=project_id)
 
-    def find(self, name_or_id):
+    def find(self, name_or_id, all_projects=None):
         """The function with this name, id, or beginning of an id.
 
         A name goes before a beginning of an id, and a whole id before both.
         A beginning counts from four digits on.
 
+        :param all_projects: True: look in every project; for admins
         :raises: NotFound; AmbiguousName with the candidates
         """
         wanted = name_or_id
+        everywhere = {'all_projects': True} if all_projects else {}
         if base.is_id(wanted):
-            found = self._get_or_none(wanted)
+            found = self._get_or_none(wanted, **everywhere)
             if found:
                 return found
-        found = self.list(name=wanted) if wanted else []
+        found = self.list(name=wanted, **everywhere) if wanted else []
         if not found and base.is_id_prefix(wanted):
-            found = self.list(id=wanted)
-        return self._pick(wanted, found)
+            found = self.list(id=wanted, **everywhere)
+        return self._pick(wanted, found, **everywhere)
+
+    def update(self, id, **settings):
+        """Change a function; its code stays as it is, nothing is built.
+
+        Requests that are accepted from now on run with the new settings.
+
+        :param settings: name, description, public, type, wait_for_response,
+            timeout (seconds), memory (MB), cpus, limit, network, isolation.
+            What is missing or None stays as it is.
+        :returns: the Function
+        :raises: NotFound, BadRequest, Conflict (name in use)
+        """
+        return self._update(id, {name: value for name, value
+                                 in settings.items() if value is not None})
 
     def delete(self, id):
         """Delete a function with its builds and packages.
 
         :raises: NotFound
         """
-        self.http.call('DELETE', '%s/%s' % (self.path, base.quote(id)))
+        self.http.call('DELETE', self._path(id))
 
     def package(self, id):
         """The zip file that the function was made from, as bytes."""

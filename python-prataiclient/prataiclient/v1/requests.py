@@ -13,9 +13,11 @@ class Requests(base.Manager):
     thing = 'request'
 
     def list(self, function_id=None, status=None, id=None, limit=None,
-             marker=None, sort=None):
+             marker=None, sort=None, all_projects=None, project_id=None):
         """The requests of the project, without payload and response.
 
+        :param all_projects: True: those of every project; for admins
+        :param project_id: with all_projects only those of this one
         :param function_id: whole id of a function
         :param id: an id or the first digits of one
         :param limit: at most so many; all by default
@@ -23,17 +25,29 @@ class Requests(base.Manager):
         :param sort: for example ``created_at:desc``
         """
         return self._list(limit=limit, function_id=function_id,
-                          status=status, id=id, marker=marker, sort=sort)
+                          status=status, id=id, marker=marker, sort=sort,
+                          all_projects=all_projects, project_id=project_id)
 
-    def find(self, id):
+    def find(self, id, all_projects=None):
         """The request with this id, or with an id that starts like this.
 
+        :param all_projects: True: look in every project; for admins
         :raises: NotFound; AmbiguousName with the candidates
         """
+        everywhere = {'all_projects': True} if all_projects else {}
         if base.is_id(id):
-            return self.get(id)
-        found = self.list(id=id, limit=10) if base.is_id_prefix(id) else []
-        return self._pick(id, found)
+            return self.get(id, **everywhere)
+        found = []
+        if base.is_id_prefix(id):
+            found = self.list(id=id, limit=10, **everywhere)
+        return self._pick(id, found, **everywhere)
+
+    def delete(self, id):
+        """Delete a request that has ended, with its payload and logs.
+
+        :raises: NotFound; Conflict where it has not ended yet
+        """
+        self.http.call('DELETE', self._path(id))
 
     def logs(self, id, offset=0):
         """What the function has written, from offset (characters) on.

@@ -27,3 +27,15 @@ class Runtimes(base.Manager):
             found = [one for one in runtimes
                      if one.id.startswith(name_or_id)]
         return self._pick(name_or_id, found)
+
+    def set_enabled(self, id, enabled):
+        """Let functions be made for a runtime, or not; for admins.
+
+        Functions that use a disabled one go on running.
+
+        :param id: name or id of the runtime
+        :param enabled: a bool
+        :returns: the Runtime
+        :raises: NotFound, Forbidden
+        """
+        return self._update(id, {'enabled': enabled})

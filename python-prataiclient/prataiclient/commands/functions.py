@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pratai function-create, -list, -show, -delete."""
+"""pratai function-create, -list, -show, -update, -delete."""
 
 import shlex
 
@@ -25,6 +25,43 @@ _LIST_COLUMNS = [('function_id', 'id')] + [(name, name) for name in (
     'name', 'type', 'event', 'runtime', 'status', 'created_at')]
 
 NAME_HELP = 'name or id of the function, or the beginning of its id'
+
+
+#: What can be given to create and to update.
+_SETTINGS = ('description', 'memory', 'cpus', 'timeout', 'limit', 'type',
+             'wait_for_response', 'public', 'isolation', 'network')
+
+
+def _add_settings(parser):
+    parser.add_argument('--description', metavar='TEXT')
+    parser.add_argument('--memory', type=base.positive, metavar='MB',
+                        help='memory of a request in MB')
+    parser.add_argument('--cpus', type=base.positive, metavar='N',
+                        help='CPUs of a request')
+    parser.add_argument('--timeout', type=base.positive, metavar='SECONDS',
+                        help='a request that takes longer is stopped')
+    parser.add_argument('--limit', type=base.positive, metavar='N',
+                        help='requests that may run at once')
+    parser.add_argument(
+        '--type', choices=['async', 'sync'],
+        help='async: a caller gets a request id at once and the function '
+             'runs in the background; sync: the caller waits for the '
+             'response')
+    base.add_flag(parser, '--wait-for-response',
+                  help='the same as --type sync')
+    access = parser.add_mutually_exclusive_group()
+    base.add_flag(access, '--public',
+                  help='anybody may call its endpoint, without a token')
+    access.add_argument('--private', dest='public', action='store_false',
+                        default=None,
+                        help='only its project may (the default)')
+    parser.add_argument(
+        '--isolation', choices=['request', 'instance'],
+        help='request: a process for each request; instance: a process '
+             'serves one request after the other, which is faster, and what '
+             'one leaves in memory the next one sees')
+    base.add_flag(parser, '--network',
+                  help='the function may use the network')
 
 
 class FunctionCreate(base.ShowOne):
@@ -54,42 +91,13 @@ class FunctionCreate(base.ShowOne):
             '--source', metavar='DIR',
             help='directory with new_module.py and requirements.txt, which '
                  'are zipped for you')
-        parser.add_argument('--description', metavar='TEXT')
         parser.add_argument(
             '--runtime', metavar='NAME',
             help="what it runs on, see 'pratai runtime-list'")
-        parser.add_argument('--memory', type=base.positive, metavar='MB',
-                            help='memory of a request in MB')
-        parser.add_argument('--cpus', type=base.positive, metavar='N',
-                            help='CPUs of a request')
-        parser.add_argument('--timeout', type=base.positive,
-                            metavar='SECONDS',
-                            help='a request that takes longer is stopped')
-        parser.add_argument('--limit', type=base.positive, metavar='N',
-                            help='requests that may run at once')
-        parser.add_argument(
-            '--type', choices=['async', 'sync'],
-            help='async: a caller gets a request id at once and the function '
-                 'runs in the background; sync: the caller waits for the '
-                 'response')
-        base.add_flag(parser, '--wait-for-response',
-                      help='the same as --type sync')
         parser.add_argument('--event', metavar='NAME',
                             help="what it is subscribed to, see 'pratai "
                                  "event-list'")
-        access = parser.add_mutually_exclusive_group()
-        base.add_flag(access, '--public',
-                      help='anybody may call its endpoint, without a token')
-        access.add_argument('--private', dest='public',
-                            action='store_false', default=None,
-                            help='only its project may (the default)')
-        parser.add_argument(
-            '--isolation', choices=['request', 'instance'],
-            help='request: a process for each request; instance: a process '
-                 'serves one request after the other, which is faster, and '
-                 'what one leaves in memory the next one sees')
-        base.add_flag(parser, '--network',
-                      help='the function may use the network')
+        _add_settings(parser)
         waiting = parser.add_mutually_exclusive_group()
         waiting.add_argument('--wait', action='store_true', default=True,
                              help='wait until it is built (the default)')
@@ -103,10 +111,8 @@ class FunctionCreate(base.ShowOne):
             content = parsed_args.zip
         else:
             content = package.zip_directory(parsed_args.source)
-        settings = {name: getattr(parsed_args, name) for name in (
-            'description', 'runtime', 'memory', 'cpus', 'timeout', 'limit',
-            'type', 'wait_for_response', 'event', 'public', 'isolation',
-            'network')}
+        settings = {name: getattr(parsed_args, name)
+                    for name in ('runtime', 'event', *_SETTINGS)}
         function = self.client.functions.create(
             parsed_args.name, content, **settings)
         if parsed_args.wait:
@@ -149,14 +155,17 @@ class FunctionList(base.Lister):
                             help='at most so many')
         parser.add_argument('--marker', metavar='ID',
                             help='begin after the function with this id')
+        base.add_projects(parser, 'functions')
         return parser
 
     def take_action(self, parsed_args):
         functions = self.client.functions.list(
             name=parsed_args.name, status=parsed_args.status,
             runtime=parsed_args.runtime, limit=parsed_args.limit,
-            marker=parsed_args.marker)
-        columns = _LIST_COLUMNS[:1] if parsed_args.only_id else _LIST_COLUMNS
+            marker=parsed_args.marker, **base.projects(parsed_args))
+        columns = _LIST_COLUMNS + base.project_columns(parsed_args)
+        if parsed_args.only_id:
+            columns = columns[:1]
         return self.rows(columns, functions)
 
 
@@ -171,6 +180,32 @@ class FunctionShow(base.ShowOne):
     def take_action(self, parsed_args):
         return self.fields(
             COLUMNS, self.client.functions.find(parsed_args.function))
+
+
+class FunctionUpdate(base.ShowOne):
+    """Change a function; its code stays as it is
+
+    Requests that start from now on run with the new settings. What is not
+    given stays as it is.
+    """
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument('function', metavar='FUNCTION', help=NAME_HELP)
+        parser.add_argument('--name', metavar='NAME', help='a new name')
+        _add_settings(parser)
+        return parser
+
+    def take_action(self, parsed_args):
+        settings = {name: getattr(parsed_args, name)
+                    for name in ('name', *_SETTINGS)}
+        if all(value is None for value in settings.values()):
+            raise exceptions.InvalidInput(
+                "There is nothing to change; see 'pratai help "
+                "function-update'")
+        function = self.client.functions.find(parsed_args.function)
+        return self.fields(COLUMNS, self.client.functions.update(
+            function.id, **settings))
 
 
 class FunctionDelete(base.Command):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pratai request-list, -show, -logs, -cancel, and function-running."""
+"""pratai request-list, -show, -logs, -cancel, -delete; function-running."""
 
 from prataiclient import exceptions
 from prataiclient import resources
@@ -52,10 +52,12 @@ class RequestList(base.Lister):
                             help='at most so many, by default %(default)s')
         parser.add_argument('--marker', metavar='ID',
                             help='begin after the request with this id')
+        base.add_projects(parser, 'requests')
         return parser
 
     def take_action(self, parsed_args):
-        wanted = {}
+        wanted = base.projects(parsed_args)
+        self._everywhere = {'all_projects': wanted['all_projects']}
         for text in parsed_args.filter:
             wanted.update(self._understand(text))
         if parsed_args.function:
@@ -70,7 +72,8 @@ class RequestList(base.Lister):
             self.tell('There are more than %s; --limit shows more of them, '
                       '--marker %s the next ones'
                       % (parsed_args.limit, found[-1].id))
-        return self.rows(_LIST_COLUMNS, found)
+        return self.rows(_LIST_COLUMNS + base.project_columns(parsed_args),
+                         found)
 
     def _understand(self, text):
         """Which parameters of the API a --filter stands for."""
@@ -96,11 +99,13 @@ class RequestList(base.Lister):
             "requests" % text)
 
     def _function(self, name_or_id):
-        return {'function_id': self.client.functions.find(name_or_id).id}
+        return {'function_id': self.client.functions.find(
+            name_or_id, **self._everywhere).id}
 
     def _request(self, id):
         if not (v1_base.is_id_prefix(id)
-                and self.client.requests.list(id=id, limit=1)):
+                and self.client.requests.list(id=id, limit=1,
+                                              **self._everywhere)):
             raise exceptions.NotFound("There is no request '%s'" % id)
         return {'id': id}
 
@@ -180,3 +185,21 @@ class RequestCancel(base.Command):
         request = self.client.requests.find(wanted)
         request = self.client.requests.cancel(request.id)
         self.tell('cancelled %s (%s)' % (request.id, request.status))
+
+
+class RequestDelete(base.Command):
+    """Delete requests that have ended, with their payloads and logs"""
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument('requests', metavar='REQUEST', nargs='+',
+                            help=_ID_HELP)
+        return parser
+
+    def take_action(self, parsed_args):
+        return self.each(parsed_args.requests, self._delete)
+
+    def _delete(self, wanted):
+        request = self.client.requests.find(wanted)
+        self.client.requests.delete(request.id)
+        self.tell('deleted %s' % request.id)

@@ -41,16 +41,20 @@ class TestCase(base.TestCase):
     """A test with a world and a Keystone."""
 
     NEEDS = (server.Cloud,)
-    #: Which Keystone; a shared one is not stopped by its tests.
+    #: Which Keystone.
     KEYSTONE = server.Cloud
-    SHARED = True
     options = {}
 
     def setUp(self):
         super().setUp()
-        self.keystone = (self.shared(self.KEYSTONE) if self.SHARED
-                         else self.useFixture(self.KEYSTONE()))
+        self.keystone = self.shared(self.KEYSTONE)
+        self.addCleanup(self.bring_back)
         self.world = self.make_world(**self.options)
+
+    def bring_back(self):
+        """Start the Keystone that others share, should it be gone."""
+        if not self.keystone.is_running():
+            self.keystone.start()
 
     def make_world(self, **options):
         world = make(self.keystone, **options)

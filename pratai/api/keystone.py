@@ -19,6 +19,9 @@ GROUP = 'keystone_authtoken'
 CACHE = 'pratai.token_cache'
 #: Tokens that a process remembers; one takes some kilobytes.
 MOST_TOKENS = 2000
+#: Characters of a token that Keystone is asked about; no kind of token has
+#: that many, and its web server would refuse them.
+MOST_CHARACTERS = 4096
 #: What is better for this service than what the middleware would do.
 DEFAULTS = {
     # Without it, a Keystone that hangs is waited for without end.
@@ -87,6 +90,8 @@ class Protocol(auth_token.AuthProtocol):
     def fetch_token(self, token, **kwargs):
         """:raises exception.Unavailable: Keystone does not answer, or does
             not take this service's own credentials."""
+        if len(token) > MOST_CHARACTERS:
+            raise auth_token.InvalidToken('The token is too long.')
         try:
             return super().fetch_token(token, **kwargs)
         except (webob.exc.HTTPServiceUnavailable,

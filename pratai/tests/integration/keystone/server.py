@@ -194,7 +194,9 @@ class Keystone(daemon.Daemon):
             'username': 'pratai', 'password': self.password,
             'user_domain_name': 'Default', 'project_name': SERVICE_PROJECT,
             'project_domain_name': 'Default', 'interface': 'public',
-            'region_name': 'RegionOne'}, **options)
+            'region_name': 'RegionOne',
+            # The machines of tests may be very busy.
+            'http_connect_timeout': '60'}, **options)
 
 
 class Cloud(Keystone):

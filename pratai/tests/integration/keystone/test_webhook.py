@@ -31,7 +31,7 @@ class TestWebhook(base.TestCase):
                    ('webhook', 'cache_seconds'): '0'}
         options.update(
             (('keystone_authtoken', name), value) for name, value in
-            self.keystone.options(http_connect_timeout='2').items())
+            self.keystone.options().items())
         self.pratai = self.useFixture(standalone.Standalone(options))
         self.pratai.http.headers['X-Auth-Token'] = self.keystone.token(
             'member')

@@ -126,3 +126,59 @@ class TestFunctions(base.DatabaseTestCase):
         self.assertEqual([], self.db.build_claim('alive', 1, 30))
         self.assertEqual('build.interrupted', self.db.function_get(
             function['id'])['status_code'])
+
+
+class TestUpdate(base.DatabaseTestCase):
+
+    def test_two_at_once(self):
+        """Each makes a version of its own, one after the other."""
+        function = self.built()
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            left = list(pool.map(
+                lambda timeout: self.db.function_update(
+                    function['id'], {'timeout': timeout})[1],
+                range(1, 9)))
+        self.assertEqual([1] * 8, [len(ids) for ids in left])
+        self.assertEqual(8, len({ids[0] for ids in left}))
+        found = self.db.function_get(function['id'])
+        self.assertEqual(9, found['version'])
+        self.assertEqual(9, len(self.db.version_ids()))
+        spec = self.db.version_spec(found['version_id'])
+        self.assertEqual({'id': function['version_id']}, spec['image'])
+        gone = self.db.function_delete(function['id'])
+        self.assertEqual(9, len(gone['versions']))
+        self.assertEqual(1, len(gone['locations']))
+        self.assertEqual([], self.db.version_ids())
+
+    def test_two_names_at_once(self):
+        ids = [self.built(name)['id'] for name in ('a', 'b', 'c')]
+
+        def rename(function_id):
+            try:
+                self.db.function_update(function_id, {'name': 'new'})
+            except exception.Conflict as error:
+                return error.code
+            return None
+
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            codes = list(pool.map(rename, ids))
+        self.assertEqual(1, codes.count(None))
+        self.assertEqual(2, codes.count('function.name_in_use'))
+        # The same name in another project is another one.
+        other = self.built('a', 'p2')
+        self.db.function_update(other['id'], {'name': 'new'}, 'p2')
+
+    def test_another_project(self):
+        function = self.built()
+        self.assertRaises(exception.NotFound, self.db.function_update,
+                          function['id'], {'name': 'x'}, 'p2')
+
+    def test_what_waits_gets_the_version_that_is_current(self):
+        function = self.built()
+        self.queue(function)
+        changed, _ = self.db.function_update(function['id'], {'memory': 64})
+        claimed, = self.db.claim(function['id'], 'e1', 'h', 1, 30,
+                                 changed['version_id'])
+        self.assertEqual(changed['version_id'], claimed['version_id'])
+        self.assertEqual(changed['version_id'], self.db.request_get(
+            claimed['id'])['version_id'])

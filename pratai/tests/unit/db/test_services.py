@@ -30,6 +30,30 @@ class TestServices(base.DatabaseTestCase):
                                             service['details']))
         self.assertNotIn('private', service)
 
+    def test_state(self):
+        self.register()
+        service, = self.db.service_list()
+        self.assertEqual(('enabled', None), (service['state'],
+                                             service['state_reason']))
+        changed = self.db.service_set_state(service['id'], 'draining', 'why')
+        self.assertEqual(('draining', 'why'), (changed['state'],
+                                               changed['state_reason']))
+        # It outlasts a restart, in order or not, and no heartbeat ends it.
+        self.db.service_beat('pratai-executor', 'h', 'i1', {})
+        self.db.service_remove('pratai-executor', 'h', 'i1')
+        gone, = self.db.service_list()
+        self.assertEqual(('down', 'draining'), (gone['status'],
+                                                gone['state']))
+        self.register(incarnation='i2')
+        back, = self.db.service_list()
+        self.assertEqual((service['id'], 'up', 'draining'), (
+            back['id'], back['status'], back['state']))
+        self.db.service_set_state(service['id'], 'enabled')
+        self.db.service_remove('pratai-executor', 'h', 'i2')
+        self.assertEqual([], self.db.service_list())
+        self.assertRaises(exception.NotFound, self.db.service_set_state,
+                          service['id'], 'enabled')
+
     def test_one_row_a_process(self):
         self.register(incarnation='i1')
         self.register(incarnation='i2')

@@ -94,6 +94,18 @@ class Cloud(keystone.Keystone):
         self.admin().roles.grant(self.roles[role], user=user,
                                  project=self.projects[project])
 
+    def register_anew(self, url):
+        """Enter Pratai in the service catalog, instead of another one."""
+        services = self.admin().services
+        for service in services.list(type='function'):
+            services.delete(service)
+        self.register(url)
+
+    def bring_back(self):
+        """Start it for those who share it, should it be gone."""
+        if not self.is_running():
+            self.start()
+
     def someone(self, role='member', project=PROJECT):
         """:returns: the name of a new user with a role in a project."""
         name = uuid.uuid4().hex

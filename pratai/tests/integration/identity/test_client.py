@@ -42,14 +42,15 @@ class TestCase(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.keystone = self.useFixture(self.KEYSTONE())
+        self.keystone = self.shared(self.KEYSTONE)
+        self.addCleanup(self.keystone.bring_back)
         options = {('api', 'auth_strategy'): 'keystone',
                    ('webhook', 'trusted_networks'): ''}
         options.update(
             (('keystone_authtoken', name), value)
             for name, value in self.keystone.settings().items())
         self.pratai = self.useFixture(standalone.Standalone(options))
-        self.keystone.register(self.pratai.api)
+        self.keystone.register_anew(self.pratai.api)
         self.directory = self.useFixture(fixtures.TempDir()).path
         self.zip = self.file('echo.zip', standalone.package(ECHO))
 

@@ -25,7 +25,7 @@ class TestWebhook(base.TestCase):
     def setUp(self):
         super().setUp()
         self.keystone = self.shared(server.Cloud)
-        self.addCleanup(self.bring_back)
+        self.addCleanup(self.keystone.bring_back)
         options = {('api', 'auth_strategy'): 'keystone',
                    ('webhook', 'trusted_networks'): '',
                    ('webhook', 'cache_seconds'): '0'}
@@ -36,10 +36,6 @@ class TestWebhook(base.TestCase):
         self.pratai.http.headers['X-Auth-Token'] = self.keystone.token(
             'member')
         self.function = self.pratai.create('echo', ECHO, type='sync')
-
-    def bring_back(self):
-        if not self.keystone.is_running():
-            self.keystone.start()
 
     def post(self, **headers):
         """:returns: the answer to a caller who shows only this."""

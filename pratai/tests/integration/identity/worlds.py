@@ -48,13 +48,8 @@ class TestCase(base.TestCase):
     def setUp(self):
         super().setUp()
         self.keystone = self.shared(self.KEYSTONE)
-        self.addCleanup(self.bring_back)
+        self.addCleanup(self.keystone.bring_back)
         self.world = self.make_world(**self.options)
-
-    def bring_back(self):
-        """Start the Keystone that others share, should it be gone."""
-        if not self.keystone.is_running():
-            self.keystone.start()
 
     def make_world(self, **options):
         world = make(self.keystone, **options)

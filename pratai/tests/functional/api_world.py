@@ -62,6 +62,9 @@ class Executor:
     def forget(self, version_ids):
         """Has nothing to forget."""
 
+    def retire(self, version_ids):
+        """Has no instances to stop."""
+
 
 class World:
     """Everything behind one API; close() it.

@@ -94,12 +94,13 @@ class Cloud(keystone.Keystone):
         self.admin().roles.grant(self.roles[role], user=user,
                                  project=self.projects[project])
 
-    def register_anew(self, url):
+    def register(self, url):
         """Enter Pratai in the service catalog, instead of another one."""
-        services = self.admin().services
-        for service in services.list(type='function'):
-            services.delete(service)
-        self.register(url)
+        admin = self.admin()
+        for service in admin.services.list(type='function'):
+            admin.services.delete(service)
+        service = admin.services.create('pratai', 'function')
+        admin.endpoints.create(service, url, 'public', 'RegionOne')
 
     def bring_back(self):
         """Start it for those who share it, should it be gone."""

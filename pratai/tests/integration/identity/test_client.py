@@ -50,7 +50,7 @@ class TestCase(base.TestCase):
             (('keystone_authtoken', name), value)
             for name, value in self.keystone.settings().items())
         self.pratai = self.useFixture(standalone.Standalone(options))
-        self.keystone.register_anew(self.pratai.api)
+        self.keystone.register(self.pratai.api)
         self.directory = self.useFixture(fixtures.TempDir()).path
         self.zip = self.file('echo.zip', standalone.package(ECHO))
 

@@ -93,9 +93,7 @@ class TestTokens(worlds.TestCase):
         session = self.keystone.session('member')
         identity = client.Client(session=session,
                                  endpoint_override=self.keystone.auth_url)
-        if not any(service.type == 'function' for service in
-                   self.keystone.admin().services.list()):
-            self.keystone.register('http://127.0.0.1:1')
+        self.keystone.register('http://127.0.0.1:1')
         credential = identity.application_credentials.create(
             'reads', user=session.get_user_id(), access_rules=[
                 {'service': 'function', 'method': 'GET',

@@ -11,7 +11,7 @@ import fixtures
 from pratai.tests.functional import standalone
 from pratai.tests.integration import base
 from pratai.tests.integration import daemon
-from pratai.tests.integration.identity import server
+from pratai.tests.integration.keystone import server
 from prataiclient import client
 from prataiclient import exceptions
 
@@ -48,9 +48,9 @@ class TestCase(base.TestCase):
                    ('webhook', 'trusted_networks'): ''}
         options.update(
             (('keystone_authtoken', name), value)
-            for name, value in self.keystone.settings().items())
+            for name, value in self.keystone.options().items())
         self.pratai = self.useFixture(standalone.Standalone(options))
-        self.keystone.register(self.pratai.api)
+        self.keystone.add_endpoint(self.pratai.api)
         self.directory = self.useFixture(fixtures.TempDir()).path
         self.zip = self.file('echo.zip', standalone.package(ECHO))
 
@@ -67,7 +67,7 @@ class TestCase(base.TestCase):
             # As the tutorial has it.
             environment.update({
                 'OS_USERNAME': user, 'OS_PASSWORD': self.keystone.password,
-                'OS_AUTH_URL': self.keystone.auth_url,
+                'OS_AUTH_URL': self.keystone.url,
                 'OS_TENANT_NAME': project or server.PERSONAS[user],
                 'OS_IDENTITY_API_VERSION': '3',
                 'OS_PROJECT_DOMAIN_NAME': 'Default',
@@ -224,8 +224,8 @@ class TestExpiry(TestCase):
         api = client.Client(session)
         self.assertEqual([], api.functions.list())
         token = session.get_token()
-        response = self.keystone.ask(
-            'DELETE', '/auth/tokens', headers={
+        response = self.keystone.http(
+            'DELETE', '/v3/auth/tokens', headers={
                 'X-Auth-Token': token, 'X-Subject-Token': token})
         self.assertEqual(204, response.status_code)
         self.assertEqual([], api.functions.list())

@@ -9,8 +9,8 @@ from keystoneclient.v3 import client
 from pratai.tests.integration import daemon
 from pratai.tests.integration import keeper
 from pratai.tests.integration import small
-from pratai.tests.integration.identity import server
-from pratai.tests.integration.identity import worlds
+from pratai.tests.integration.keystone import server
+from pratai.tests.integration.keystone import worlds
 
 until = daemon.until
 
@@ -32,7 +32,7 @@ class TestTokens(worlds.TestCase):
                       'gAAAAA' + 'x' * 180, 'x' * 10000):
             response = self.call(token)
             self.assertError(401, 'request.unauthorized', response)
-            self.assertEqual('Keystone uri="%s"' % self.keystone.auth_url,
+            self.assertEqual('Keystone uri="%s"' % self.keystone.root,
                              response.headers['WWW-Authenticate'])
 
     def test_no_project(self):
@@ -74,7 +74,7 @@ class TestTokens(worlds.TestCase):
         token = session.get_token()
         self.assertEqual(200, self.call(token).status_int)
         client.Client(session=session,
-                      endpoint_override=self.keystone.auth_url
+                      endpoint_override=self.keystone.url
                       ).tokens.revoke_token(token)
         # Once the process has forgotten that it was good.
         until(lambda: self.call(token).status_int == 401)
@@ -92,13 +92,13 @@ class TestTokens(worlds.TestCase):
     def test_access_rules(self):
         session = self.keystone.session('member')
         identity = client.Client(session=session,
-                                 endpoint_override=self.keystone.auth_url)
-        self.keystone.register('http://127.0.0.1:1')
+                                 endpoint_override=self.keystone.url)
+        self.keystone.add_endpoint('http://127.0.0.1:1')
         credential = identity.application_credentials.create(
             'reads', user=session.get_user_id(), access_rules=[
                 {'service': 'function', 'method': 'GET',
                  'path': '/v1/functions'}])
-        response = self.keystone.ask('POST', '/auth/tokens', json={
+        response = self.keystone.http('POST', '/v3/auth/tokens', json={
             'auth': {'identity': {
                 'methods': ['application_credential'],
                 'application_credential': {'id': credential.id,

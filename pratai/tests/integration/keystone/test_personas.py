@@ -8,7 +8,7 @@ from gabbi import driver
 
 from pratai.tests.functional import api_world
 from pratai.tests.functional import test_personas
-from pratai.tests.integration.identity import worlds
+from pratai.tests.integration.keystone import worlds
 
 
 def load_tests(loader, tests, pattern):

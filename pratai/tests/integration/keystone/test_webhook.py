@@ -12,7 +12,7 @@ import requests
 
 from pratai.tests.functional import standalone
 from pratai.tests.integration import base
-from pratai.tests.integration.identity import server
+from pratai.tests.integration.keystone import server
 
 ECHO = 'def main(payload=None):\n    return payload\n'
 BODY = json.dumps({'payload': 'x'}).encode()
@@ -31,7 +31,7 @@ class TestWebhook(base.TestCase):
                    ('webhook', 'cache_seconds'): '0'}
         options.update(
             (('keystone_authtoken', name), value) for name, value in
-            self.keystone.settings().items())
+            self.keystone.options().items())
         self.pratai = self.useFixture(standalone.Standalone(options))
         self.pratai.http.headers['X-Auth-Token'] = self.keystone.token(
             'member')

@@ -9,7 +9,7 @@ import webob
 from pratai.tests.functional import api_world
 from pratai.tests.integration import base
 from pratai.tests.integration import daemon
-from pratai.tests.integration.identity import server
+from pratai.tests.integration.keystone import server
 
 
 def make(keystone, **options):
@@ -19,7 +19,7 @@ def make(keystone, **options):
     """
     return api_world.World(
         {'api': {'auth_strategy': 'keystone'},
-         'keystone_authtoken': keystone.settings(**options)},
+         'keystone_authtoken': keystone.options(**options)},
         keystone.projects[server.PROJECT].id)
 
 

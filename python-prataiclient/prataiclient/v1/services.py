@@ -60,6 +60,21 @@ class Services(base.Manager):
             changes['reason'] = reason
         return self._update(id, changes)
 
+    def wait_drained(self, id):
+        """Wait until an executor that drains has nothing left.
+
+        :returns: the Service
+        :raises: Conflict where it is told to do something else meanwhile
+        """
+        for _ in base.pauses():
+            service = self.get(id)
+            if service.state != DRAINING:
+                raise exceptions.Conflict(
+                    'The service on %s does not drain any more: it is %s'
+                    % (service.host, service.state))
+            if (service.details or {}).get('drained'):
+                return service
+
     @staticmethod
     def _describe(one):
         return '%s (%s on %s)' % (one.id, one.binary, one.host)

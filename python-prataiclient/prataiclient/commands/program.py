@@ -93,6 +93,9 @@ class OpenStack(Program):
 
     def help(self, text):
         text = super().help(text)
+        # A value that the user types stays as it is.
+        if re.match(r'[a-z]+: ', text):
+            return text
         return text[0].upper() + text[1:]
 
     def metavar(self, text):

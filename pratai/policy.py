@@ -24,6 +24,11 @@ class Policy:
         :param rule: full name of a registered rule.
         :raises exception.Forbidden: the caller may not.
         """
+        if not context.project_id:
+            raise exception.Forbidden(
+                'A token of a project is needed; this one has no scope, or '
+                'that of a domain or of the whole system.',
+                code='request.no_project')
         if not self.allows(context, rule):
             raise exception.Forbidden(
                 'The policy %s does not allow this to you.' % rule)

@@ -102,6 +102,7 @@ def _origins(conf):
         allow_headers=['X-Auth-Token', microversion.HEADER],
         expose_headers=['X-OpenStack-Request-Id', microversion.HEADER,
                         'Location'],
-        allow_methods=['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'])
+        allow_methods=['GET', 'HEAD', 'POST', 'PATCH', 'DELETE',
+                       'OPTIONS'])
     conf.register_opts(cors.OPTS, group='cors')
     return conf.cors.allowed_origin or ()

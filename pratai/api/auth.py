@@ -28,9 +28,8 @@ def protect(conf, application, origins=()):
     if conf.api.auth_strategy == 'noauth':
         return NoAuth(application, origins)
     # Imported here: without Keystone, its client libraries are not needed.
-    from keystonemiddleware import auth_token
-    return auth_token.AuthProtocol(Keystone(application),
-                                   {'oslo_config_config': conf})
+    from pratai.api import keystone
+    return keystone.Protocol(Keystone(application), conf)
 
 
 class Keystone:

@@ -5,11 +5,10 @@ Not done by webob: it would keep whatever is sent, and stands on the cgi
 module, which Python has removed.
 """
 
-import json
-
 import multipart
 
 from pratai import exception
+from pratai.api import validation
 
 METADATA = 'metadata'
 ZIP = 'zip_file'
@@ -52,7 +51,8 @@ def read(environ, conf):
     for name in (METADATA, ZIP):
         if name not in parts:
             raise exception.Invalid('The form has no part named %s.' % name)
-    return _metadata(bytes(parts[METADATA])), bytes(parts[ZIP])
+    return (validation.json_object(bytes(parts[METADATA]), METADATA),
+            bytes(parts[ZIP]))
 
 
 def _chunks(environ, conf):
@@ -101,19 +101,3 @@ def _collect(parts, event, conf):
 def _too_large(conf):
     return exception.PackageTooLarge(
         'The package is larger than %d bytes.' % conf.limits.max_package)
-
-
-def _metadata(raw):
-    try:
-        value = json.loads(raw.decode(), parse_constant=_refuse)
-    except UnicodeDecodeError as error:
-        raise exception.Invalid('%s is not UTF-8.' % METADATA) from error
-    except (ValueError, RecursionError) as error:
-        raise exception.Invalid('%s is not JSON.' % METADATA) from error
-    if not isinstance(value, dict):
-        raise exception.Invalid('%s is not a JSON object.' % METADATA)
-    return value
-
-
-def _refuse(constant):
-    raise ValueError(constant)

@@ -10,6 +10,53 @@ from pratai import exception
 from pratai.api.schemas import common
 
 _MAX_SHOWN = 60
+#: Bytes of a body that is JSON.
+MAX_BODY = 64 * 1024
+
+
+def read(environ):
+    """Read the body of a request that sends JSON.
+
+    :param environ: of WSGI. Its input is read no further than the limit.
+    :returns: a dict.
+    :raises exception.TooLarge: the body is.
+    :raises exception.Invalid: it is not a JSON object.
+    """
+    length = environ.get('CONTENT_LENGTH') or ''
+    if length.isdecimal():
+        most = int(length)
+    elif environ.get('wsgi.input_terminated') or 'chunked' in environ.get(
+            'HTTP_TRANSFER_ENCODING', '').lower():
+        most = MAX_BODY + 1
+    else:
+        most = 0
+    raw = environ['wsgi.input'].read(most) if most <= MAX_BODY + 1 else b''
+    if most > MAX_BODY + 1 or len(raw) > MAX_BODY:
+        raise exception.TooLarge(
+            'The body is larger than %d bytes.' % MAX_BODY,
+            code='request.too_large')
+    return json_object(raw, 'The body')
+
+
+def json_object(raw, what):
+    """:returns: the dict that bytes are the JSON of.
+
+    :param what: a name for them.
+    :raises exception.Invalid: they are not that.
+    """
+    try:
+        value = json.loads(raw.decode(), parse_constant=_refuse)
+    except UnicodeDecodeError as error:
+        raise exception.Invalid('%s is not UTF-8.' % what) from error
+    except (ValueError, RecursionError) as error:
+        raise exception.Invalid('%s is not JSON.' % what) from error
+    if not isinstance(value, dict):
+        raise exception.Invalid('%s is not a JSON object.' % what)
+    return value
+
+
+def _refuse(constant):
+    raise ValueError(constant)
 
 
 class Body:

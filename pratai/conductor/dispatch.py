@@ -154,7 +154,7 @@ class Dispatcher:
         sent = False
         for host, count in placement.shares(
                 min(spec['concurrency'] - mine, share), hosts, room):
-            claimed = self._send(function_id, executors[host],
+            claimed = self._send(spec, executors[host],
                                  min(count, self._conf.batch), room)
             if claimed:
                 key = function_id, executors[host]['incarnation']
@@ -163,8 +163,9 @@ class Dispatcher:
         return sent
 
     def _current(self, function_id):
-        """:returns: the spec of the function's current version, which
-            decides where its requests go; None when they cannot run now."""
+        """:returns: the spec of the function's current version, which is
+            what its requests run, whenever they were accepted; None when
+            they cannot run now."""
         version_id = self._db.current_version(function_id)
         if version_id is None:
             self._db.give_up_queued(function_id, 'function.not_found',
@@ -183,36 +184,24 @@ class Dispatcher:
                 self._specs[version_id] = spec
         return spec
 
-    def _send(self, function_id, executor, count, room):
-        claimed = self._db.claim(function_id, executor['incarnation'],
-                                 executor['host'], count, self._conf.lease)
+    def _send(self, spec, executor, count, room):
+        claimed = self._db.claim(
+            spec['function_id'], executor['incarnation'], executor['host'],
+            count, self._conf.lease, spec['id'])
         if not claimed:
             return 0
         room[executor['host']] -= len(claimed)
-        specs, attempts, unknown = {}, [], []
-        for item in claimed:
-            version_id = item['version_id']
-            spec = specs.get(version_id) or self.spec(version_id)
-            if spec is None:
-                unknown.append({
-                    'id': item['id'], 'attempt': item['attempt'],
-                    'status': 'error', 'code': 'function.not_found',
-                    'detail': 'The version of the function is gone.'})
-                continue
-            specs[version_id] = spec
-            attempts.append(dict(item, payload=item['payload'].decode()))
-        if unknown:
-            self._db.record(unknown)
+        attempts = [dict(item, payload=item['payload'].decode())
+                    for item in claimed]
         try:
             self._executor.run(executor['host'], executor['incarnation'],
-                               list(specs.values()), attempts)
+                               [spec], attempts)
         except rpc.Error as error:
             LOG.warning('Cannot reach executor %s: %s', executor['host'],
                         error)
             self._db.record([
                 {'id': item['id'], 'attempt': item['attempt'],
                  'status': 'queued'} for item in attempts])
-            for version_id in specs:
-                self.refused(version_id, executor['host'])
+            self.refused(spec['id'], executor['host'])
             return 0
         return len(claimed)

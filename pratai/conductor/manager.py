@@ -53,6 +53,10 @@ class ConductorManager:
         self.dispatcher.forget(version_ids)
         self._executor.forget(version_ids)
 
+    def retire(self, version_ids):
+        self.dispatcher.forget(version_ids)
+        self._executor.retire(version_ids)
+
     def versions(self):
         """:returns: ids of the versions whose images are to be kept."""
         return self._db.version_ids()

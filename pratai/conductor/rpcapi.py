@@ -29,6 +29,11 @@ class ConductorAPI(rpc.Client):
         """Say that versions are gone: executors drop their instances."""
         self._cast('forget', version_ids=version_ids)
 
+    def retire(self, version_ids):
+        """Say that versions have a successor: executors stop their
+        instances, and keep the images, which the successors share."""
+        self._cast('retire', version_ids=version_ids)
+
     def versions(self):
         """:returns: ids of the versions whose images are to be kept."""
         return self._call('versions', timeout=LATER)

@@ -59,10 +59,14 @@ class Dispatch:
             return {(row[0], row[1]): row[2]
                     for row in session.execute(query)}
 
-    def claim(self, function_id, executor_id, host, limit, lease):
+    def claim(self, function_id, executor_id, host, limit, lease,
+              version_id=None):
         """Give the oldest queued requests of a function to an executor.
 
         :param lease: seconds.
+        :param version_id: the version that they are to run: the function
+            may have got a new one while they waited. None for the one that
+            they were accepted for.
         :returns: dicts of id, attempt, version_id and payload (bytes).
         """
         now = base.now()
@@ -77,20 +81,22 @@ class Dispatch:
             ids = [row.id for row in rows]
             if not ids:
                 return []
+            values = {'version_id': version_id} if version_id else {}
             session.execute(
                 sa.update(Request)
                 .where(Request.id.in_(ids), Request.status == states.QUEUED)
                 .values(status=states.RUNNING, attempt=Request.attempt + 1,
                         executor_id=executor_id, executor=host,
                         started_at=now,
-                        lease_until=now + datetime.timedelta(seconds=lease)),
+                        lease_until=now + datetime.timedelta(seconds=lease),
+                        **values),
                 execution_options={'synchronize_session': False})
             payloads = dict(session.execute(
                 sa.select(models.RequestPayload.id,
                           models.RequestPayload.payload)
                 .where(models.RequestPayload.id.in_(ids))).all())
         return [{'id': row.id, 'attempt': row.attempt + 1,
-                 'version_id': row.version_id,
+                 'version_id': version_id or row.version_id,
                  'payload': payloads.get(row.id, b'null')} for row in rows]
 
     def renew(self, executor_id, ids, lease):

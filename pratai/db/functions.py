@@ -11,6 +11,8 @@ from pratai import states
 from pratai.db import base
 from pratai.db import models
 
+#: What the function itself has; other settings are its version's.
+OWN = ('name', 'description', 'type', 'public')
 SORT_KEYS = ('created_at', 'name', 'updated_at')
 
 
@@ -50,9 +52,7 @@ class Functions:
                     version_id=version_id, status=states.QUEUED,
                     created_at=now))
         except db_exception.DBDuplicateEntry as error:
-            raise exception.Conflict(
-                'The project has a function named %s already.'
-                % values['name'], code='function.name_in_use') from error
+            raise _name_in_use(values['name']) from error
         return self.function_get(values['id'])
 
     def function_get(self, function_id, project_id=None):
@@ -74,7 +74,8 @@ class Functions:
                       sort_dir):
         """:returns: at most ``limit`` functions after ``marker``.
 
-        :param filters: any of name, id (a prefix), status, runtime, type.
+        :param filters: any of name, id (a prefix), status, runtime, type,
+            project_id.
         :raises exception.Invalid: the marker is not a function of the
             project.
         """
@@ -101,6 +102,74 @@ class Functions:
             rows = session.execute(query.limit(limit)).all()
             active = self._active(session, [row[0].id for row in rows])
             return [self._function(row, active) for row in rows]
+
+    def function_update(self, function_id, changes, project_id=None):
+        """Change a function without building it anew.
+
+        What shapes an instance belongs to the version, which is immutable:
+        a change of that makes a new one, of the same package and image, so
+        that no request of the new one meets an instance of the old one.
+
+        :param changes: any of name, description, type, public, memory,
+            cpus, timeout, isolation, network, limit.
+        :returns: (the function, ids of the versions that it leaves behind)
+        :raises exception.NotFound: not there, or another project's.
+        :raises exception.Conflict: the project has that name already; or
+            the settings of a function that has no image yet, or none at
+            all, are to be changed.
+        """
+        own = {name: changes[name] for name in OWN if name in changes}
+        settings = {name: value for name, value in changes.items()
+                    if name not in OWN}
+        if 'limit' in settings:
+            settings['concurrency'] = settings.pop('limit')
+        left = []
+        try:
+            with self.writer() as session:
+                function, version = self._locked(session, function_id,
+                                                 project_id)
+                if any(getattr(version, name) != value
+                       for name, value in settings.items()):
+                    left.append(version.id)
+                    own['version_id'] = self._follow(session, function,
+                                                     version, settings)
+                session.execute(
+                    sa.update(models.Function)
+                    .where(models.Function.id == function_id)
+                    .values(updated_at=base.now(), **own))
+        except db_exception.DBDuplicateEntry as error:
+            raise _name_in_use(changes.get('name')) from error
+        return self.function_get(function_id), left
+
+    def _locked(self, session, function_id, project_id):
+        query = self._function_query(project_id).where(
+            models.Function.id == function_id)
+        row = session.execute(query.with_for_update()).first()
+        if row is None:
+            raise exception.NotFound('function', function_id)
+        return row
+
+    @staticmethod
+    def _follow(session, function, version, settings):
+        """Enter the version that comes after one.
+
+        :returns: its id.
+        """
+        if function.status == states.BUILDING:
+            raise exception.Conflict(
+                'The function is being built; try again in a moment.',
+                code='function.building', retry_after=1)
+        if version.image is None:
+            raise exception.Conflict(
+                'The function was not built, so that nothing would run with '
+                'these settings: %s' % function.status_detail,
+                code='function.in_error')
+        values = base.as_dict(version)
+        values.update(settings, id=uuid.uuid4().hex, created_at=base.now(),
+                      number=version.number + 1)
+        session.add(models.Version(**values))
+        session.flush()
+        return values['id']
 
     def function_delete(self, function_id, project_id=None):
         """Delete a function with its versions, builds and package rows.
@@ -231,3 +300,9 @@ class Functions:
         if result['status'] == states.INACTIVE and function.id in active:
             result['status'] = states.ACTIVE
         return result
+
+
+def _name_in_use(name):
+    return exception.Conflict(
+        'The project has a function named %s already.' % name,
+        code='function.name_in_use')

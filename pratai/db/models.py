@@ -191,6 +191,9 @@ class Service(Base):
     host = sa.Column(sa.String(255), nullable=False)
     # Changes with every start: it tells a process from its predecessor.
     incarnation = sa.Column(ID, nullable=False)
+    # What operators want of it: enabled, disabled or draining.
+    state = sa.Column(sa.String(16), nullable=False, default='enabled')
+    state_reason = sa.Column(sa.Text)
     started_at = sa.Column(TIME, nullable=False)
     updated_at = sa.Column(TIME, nullable=False)
     # What the process says of itself; shown.

@@ -41,7 +41,8 @@ class Requests:
                      sort_dir='desc'):
         """:returns: at most ``limit`` requests after ``marker``, by time.
 
-        :param filters: any of function_id, status, id (a prefix).
+        :param filters: any of function_id, project_id, status, id (a
+            prefix).
         """
         columns = [column for column in models.Request.__table__.columns
                    if column.name not in HIDDEN]
@@ -109,6 +110,24 @@ class Requests:
                     logs=(row.logs or b'').decode(errors='replace'),
                     truncated=bool(row.truncated))
 
+    def request_delete(self, request_id, project_id=None):
+        """Delete a request that has ended, with all that belongs to it.
+
+        :raises exception.NotFound: not there, or another project's.
+        :raises exception.Conflict: it waits or runs.
+        """
+        query = sa.select(models.Request.status)
+        with self.writer() as session:
+            status = session.scalar(self._one(
+                query, request_id, project_id).with_for_update())
+            if status is None:
+                raise exception.NotFound('request', request_id)
+            if status not in states.FINISHED:
+                raise exception.Conflict(
+                    'The request has not ended yet; cancel it before.',
+                    code='request.running')
+            self._delete(session, [request_id])
+
     def request_purge(self, days, limit=1000):
         """Delete finished requests, a limited number at a time.
 
@@ -124,10 +143,14 @@ class Requests:
                     models.Request.id < base.time_ordered_id(before),
                     models.Request.finished_at < before)
                 .limit(limit)).all()
-            for table in (models.RequestPayload, models.RequestResult,
-                          models.Request):
-                session.execute(sa.delete(table).where(table.id.in_(ids)))
+            self._delete(session, ids)
         return len(ids)
+
+    @staticmethod
+    def _delete(session, ids):
+        for table in (models.RequestPayload, models.RequestResult,
+                      models.Request):
+            session.execute(sa.delete(table).where(table.id.in_(ids)))
 
     @staticmethod
     def _one(query, request_id, project_id):

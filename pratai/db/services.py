@@ -14,6 +14,11 @@ from pratai.db import models
 
 UP = 'up'
 DOWN = 'down'
+ENABLED = 'enabled'
+DISABLED = 'disabled'
+DRAINING = 'draining'
+#: What operators may want of a service.
+STATES = (ENABLED, DISABLED, DRAINING)
 Service = models.Service
 
 
@@ -56,11 +61,39 @@ class Services:
             ).rowcount == 1
 
     def service_remove(self, binary, host, incarnation):
-        """Take a process off the list that stopped in order."""
+        """Take a process off the list that stopped in order.
+
+        What an operator said of it has to outlast a restart: then it stays
+        in the list, as down.
+        """
+        where = (Service.binary == binary, Service.host == host,
+                 Service.incarnation == incarnation)
         with self.writer() as session:
             session.execute(sa.delete(Service).where(
-                Service.binary == binary, Service.host == host,
-                Service.incarnation == incarnation))
+                *where, Service.state == ENABLED))
+            session.execute(sa.update(Service).where(*where).values(
+                updated_at=datetime.datetime(1970, 1, 1)))
+
+    def service_get(self, service_id):
+        """:raises exception.NotFound: there is no such service."""
+        for row in self.service_list():
+            if row['id'] == service_id:
+                return row
+        raise exception.NotFound('service', service_id)
+
+    def service_set_state(self, service_id, state, reason=None):
+        """Enter what an operator wants of a service.
+
+        :param state: one of :data:`STATES`.
+        :param reason: a sentence for other operators, or None.
+        :returns: the service, as in the list.
+        :raises exception.NotFound: there is no such service.
+        """
+        with self.writer() as session:
+            session.execute(sa.update(Service)
+                            .where(Service.id == service_id)
+                            .values(state=state, state_reason=reason))
+        return self.service_get(service_id)
 
     def service_list(self, binary=None):
         """:returns: dicts with status up or down, ``private`` left out."""
@@ -131,6 +164,20 @@ class Services:
             newest.sort(key=lambda row: _natural(row['version']))
             default = newest[-1]['name'] if newest else None
         return [dict(row, default=row['name'] == default) for row in rows]
+
+    def runtime_set_enabled(self, name_or_id, enabled):
+        """Let functions be made for a runtime, or not; those that there are
+        run all the same.
+
+        :returns: the runtime, as in the list.
+        :raises exception.NotFound: there is no such runtime.
+        """
+        runtime = self.runtime_get(name_or_id)
+        with self.writer() as session:
+            session.execute(sa.update(models.Runtime)
+                            .where(models.Runtime.id == runtime['id'])
+                            .values(disabled=not enabled))
+        return self.runtime_get(runtime['id'])
 
     def runtime_get(self, name_or_id):
         """:raises exception.NotFound: there is no such runtime."""

@@ -25,12 +25,15 @@ STATUS = {states.FAILED: 502, states.TIMEOUT: 504, states.ERROR: 500,
 class DataPort:
     """The application.
 
+    :param is_retired: tells whether a version, by its id, is not to be run
+        any more.
     :param key: what tickets are signed with.
     :param max_body: largest payload in bytes.
     """
 
-    def __init__(self, attempts, key, max_body):
+    def __init__(self, attempts, is_retired, key, max_body):
         self._attempts = attempts
+        self._is_retired = is_retired
         self._key = key
         self._max_body = max_body
         self._tickets = collections.OrderedDict()
@@ -66,7 +69,8 @@ class DataPort:
     def _spec(self, ticket):
         """:returns: the version that a ticket is for.
 
-        :raises exception.Forbidden: it is not valid, or expired.
+        :raises exception.Forbidden: it is not valid, expired, or for a
+            version that has a successor; the caller asks for another one.
         """
         known = self._tickets.get(ticket)
         if known is None or known[1] < time.time():
@@ -74,6 +78,9 @@ class DataPort:
             self._tickets[ticket] = known
             if len(self._tickets) > MOST_TICKETS:
                 self._tickets.popitem(last=False)
+        if self._is_retired(known[0]['id']):
+            raise exception.Forbidden('The version has a successor.',
+                                      code='ticket.stale')
         return known[0]
 
     async def _body(self, receive):

@@ -18,6 +18,8 @@ LOG = logging.getLogger(__name__)
 #: How often a request is brought to an instance that ends before it takes it;
 #: what runs beside it may have killed everything there.
 TRIES = 3
+#: Versions that are known to be retired.
+MOST_RETIRED = 1000
 
 
 @dataclasses.dataclass(eq=False)
@@ -46,6 +48,7 @@ class Instances:
         self._versions = collections.Counter()
         self._waiters = []
         self._starts = set()
+        self._retired = collections.OrderedDict()
         self.memory_used = 0
         self.running = 0
 
@@ -71,6 +74,7 @@ class Instances:
                 outcome = await call.done
             finally:
                 self._release(spec)
+                self._end_retired(chosen)
             if outcome.status is not None or call.began or not left:
                 return outcome, start
 
@@ -175,6 +179,7 @@ class Instances:
                     'The instance cannot be started: %s' % error)
             self._fail(new.spec, error)
         self._serve()
+        self._end_retired(new)
 
     def _fail(self, spec, error):
         """Nobody who waits for this version gets an instance, unless it has
@@ -217,13 +222,24 @@ class Instances:
             self._drop(self._instances[name])
         self._serve()
 
-    def forget(self, version_ids):
-        """Stop the idle instances of versions that are gone; those that run
-        something expire."""
+    def retire(self, version_ids):
+        """Stop the instances of versions that nobody is to run any more;
+        those that run something end with it."""
+        for version_id in version_ids:
+            self._retired[version_id] = None
+            if len(self._retired) > MOST_RETIRED:
+                self._retired.popitem(last=False)
         for one in list(self._instances.values()):
-            if one.spec['id'] in version_ids and one.ready \
-                    and not one.running:
-                self._drop(one)
+            self._end_retired(one)
+
+    def is_retired(self, version_id):
+        """:returns: whether no new request is to run it."""
+        return version_id in self._retired
+
+    def _end_retired(self, one):
+        if (one.spec['id'] in self._retired and one.ready and not one.running
+                and one.id in self._instances):
+            self._drop(one)
 
     async def stop(self):
         """Stop all of them."""

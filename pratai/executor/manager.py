@@ -50,8 +50,13 @@ class ExecutorManager:
 
     def forget(self, version_ids):
         """Drop what is kept of versions that are gone."""
-        self._loop.call_soon_threadsafe(self._instances.forget, version_ids)
+        self.retire(version_ids)
         self._builds.forget(version_ids)
+
+    def retire(self, version_ids):
+        """Stop the instances of versions that have a successor, which has
+        the same image."""
+        self._loop.call_soon_threadsafe(self._instances.retire, version_ids)
 
     def _in_loop(self, function, *args):
         async def run():

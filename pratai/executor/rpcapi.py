@@ -32,3 +32,7 @@ class ExecutorAPI(rpc.Client):
     def forget(self, version_ids):
         """Tell every executor that versions are gone."""
         self._cast('forget', fanout=True, version_ids=version_ids)
+
+    def retire(self, version_ids):
+        """Tell every executor that versions have a successor."""
+        self._cast('retire', fanout=True, version_ids=version_ids)

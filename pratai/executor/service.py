@@ -134,8 +134,8 @@ class ExecutorService:
             self._incarnation, self._attempts, self._builds, self._instances,
             self._reporter, self._loop)
         config = uvicorn.Config(
-            data.DataPort(self._attempts, self._key,
-                          self._conf.webhook.max_body + 1024),
+            data.DataPort(self._attempts, self._instances.is_retired,
+                          self._key, self._conf.webhook.max_body + 1024),
             http='httptools', ws='none', lifespan='off', loop='none',
             log_config=None, access_log=False, server_header=False,
             date_header=False, proxy_headers=False,

@@ -11,6 +11,10 @@ BUILDS = NAME % 'builds'
 CREATE = NAME % 'create'
 CREATE_PUBLIC = NAME % 'create:public'
 CREATE_NETWORK = NAME % 'create:network'
+UPDATE = NAME % 'update'
+UPDATE_PUBLIC = NAME % 'update:public'
+UPDATE_NETWORK = NAME % 'update:network'
+EXECUTE = NAME % 'execute'
 DELETE = NAME % 'delete'
 ALL_PROJECTS = NAME % 'all_projects'
 
@@ -39,6 +43,19 @@ def list_rules():
         base.rule(CREATE_NETWORK, base.PROJECT_MEMBER,
                   'Create a function that reaches the network.',
                   'POST /v1/functions'),
+        base.rule(UPDATE, base.PROJECT_MEMBER,
+                  'Change the name, description or settings of a function.',
+                  'PATCH /v1/functions/{function_id}'),
+        base.rule(UPDATE_PUBLIC, base.PROJECT_MEMBER,
+                  'Let anybody run a function.',
+                  'PATCH /v1/functions/{function_id}'),
+        base.rule(UPDATE_NETWORK, base.PROJECT_MEMBER,
+                  'Let a function reach the network.',
+                  'PATCH /v1/functions/{function_id}'),
+        base.rule(EXECUTE, base.PROJECT_MEMBER,
+                  'Run a private function by its endpoint, which the webhook '
+                  'app serves, with a Keystone token of its project.',
+                  'POST /function/{function_id}'),
         base.rule(DELETE, base.PROJECT_MEMBER, 'Delete a function.',
                   'DELETE /v1/functions/{function_id}'),
         base.rule(ALL_PROJECTS, base.ADMIN_OR_SERVICE,
@@ -48,5 +65,6 @@ def list_rules():
                   'GET /v1/functions/{function_id}',
                   'GET /v1/functions/{function_id}/package',
                   'GET /v1/functions/{function_id}/builds',
+                  'PATCH /v1/functions/{function_id}',
                   'DELETE /v1/functions/{function_id}'),
     ]

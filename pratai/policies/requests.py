@@ -7,6 +7,7 @@ LIST = NAME % 'list'
 SHOW = NAME % 'show'
 LOGS = NAME % 'logs'
 CANCEL = NAME % 'cancel'
+DELETE = NAME % 'delete'
 ALL_PROJECTS = NAME % 'all_projects'
 
 
@@ -22,11 +23,16 @@ def list_rules():
         base.rule(CANCEL, base.PROJECT_MEMBER,
                   'Cancel a request that waits or runs.',
                   'POST /v1/requests/{request_id}/cancel'),
+        base.rule(DELETE, base.PROJECT_MEMBER,
+                  'Delete a request that has ended, with its payload, '
+                  'response and logs.',
+                  'DELETE /v1/requests/{request_id}'),
         base.rule(ALL_PROJECTS, base.ADMIN_OR_SERVICE,
                   'Use all_projects=true: reach requests of every project, '
                   'as far as the rule of the call itself allows it.',
                   'GET /v1/requests',
                   'GET /v1/requests/{request_id}',
                   'GET /v1/requests/{request_id}/logs',
-                  'POST /v1/requests/{request_id}/cancel'),
+                  'POST /v1/requests/{request_id}/cancel',
+                  'DELETE /v1/requests/{request_id}'),
     ]

@@ -3,6 +3,8 @@
 from pratai.policies import base
 
 LIST = 'pratai:services:list'
+SHOW = 'pratai:services:show'
+UPDATE = 'pratai:services:update'
 
 
 def list_rules():
@@ -10,4 +12,9 @@ def list_rules():
         base.rule(LIST, base.ADMIN,
                   'List the processes of Pratai and the nodes they are on.',
                   'GET /v1/services'),
+        base.rule(SHOW, base.ADMIN, 'Show a process of Pratai.',
+                  'GET /v1/services/{service_id}'),
+        base.rule(UPDATE, base.ADMIN,
+                  'Enable, disable or drain an executor.',
+                  'PATCH /v1/services/{service_id}'),
     ]

@@ -68,6 +68,11 @@ class Webhooks:
         self.callers = callers.Callers(conf)
         self.acceptor = acceptor.Acceptor(conf, database, conductor.hint)
         self.direct = direct.DirectPath(conf, conductor.place)
+        self.tokens = None
+        if conf.api.auth_strategy == 'keystone':
+            # Imported here: see pratai.api.keystone.
+            from pratai.webhook import tokens
+            self.tokens = tokens.Tokens(conf)
 
     def start(self):
         self.acceptor.start()
@@ -108,10 +113,18 @@ class Function(controllers.Controller):
         if token is None and environ.get('QUERY_STRING'):
             token = dict(urllib.parse.parse_qsl(
                 environ['QUERY_STRING'])).get('token')
-        if not self.services.callers.may(environ, function, body, token):
-            raise exception.Unauthorized(
-                'The function is private: it takes its own token in '
-                'X-Pratai-Token, or a signature in X-Hub-Signature-256.')
+        if self.services.callers.may(environ, function, body, token):
+            return
+        # NOTE: what was shown and is wrong is not made good by another proof.
+        if (token is None and 'HTTP_X_AUTH_TOKEN' in environ
+                and 'HTTP_X_HUB_SIGNATURE_256' not in environ
+                and self.services.tokens is not None
+                and self.services.tokens.authorize(environ, function)):
+            return
+        raise exception.Unauthorized(
+            'The function is private: it takes its own token in '
+            'X-Pratai-Token, a signature in X-Hub-Signature-256, or a '
+            'Keystone token of its project in X-Auth-Token.')
 
     def _usable(self, function_id):
         function = self.services.functions.fresh(function_id)

@@ -11,7 +11,7 @@ import webob.exc
 from pratai import exception
 from pratai.api import auth
 
-METHODS = ('get', 'post', 'delete')
+METHODS = ('get', 'post', 'patch', 'delete')
 _WORD = re.compile(r'[A-Za-z0-9][A-Za-z0-9._~-]{0,254}')
 
 
@@ -33,8 +33,8 @@ class Services:
 
 
 class Controller:
-    """A resource: its methods ``get``, ``post`` and ``delete``, those it
-    has, answer the HTTP methods of these names.
+    """A resource: its methods ``get``, ``post``, ``patch`` and ``delete``,
+    those it has, answer the HTTP methods of these names.
 
     :ivar children: {word in the path: the controller below this one}.
     :ivar item: controller of everything else below this one; its methods
@@ -78,6 +78,21 @@ class Controller:
             return context.project_id
         self.services.policy.authorize(context, rule)
         return None
+
+    def filters(self, context, query, names):
+        """:returns: the parameters of a list that choose from it.
+
+        :raises exception.Invalid: another project is asked for, but not all
+            of them: nothing would be found there.
+        """
+        found = {name: query[name] for name in names if name in query}
+        if (not query['all_projects'] and
+                found.get('project_id', context.project_id)
+                != context.project_id):
+            raise exception.Invalid(
+                'project_id: another project is only looked at with '
+                'all_projects=true')
+        return found
 
     def limit(self, query):
         """:returns: how many items a page of this list has."""

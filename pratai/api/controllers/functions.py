@@ -19,7 +19,7 @@ from pratai.policies import functions as policies
 
 LOG = logging.getLogger(__name__)
 
-FILTERS = ('name', 'id', 'status', 'runtime', 'type')
+FILTERS = ('name', 'id', 'status', 'runtime', 'type', 'project_id')
 #: What belongs to the function; the rest of its settings to the version.
 OWN = ('name', 'description', 'type', 'event', 'public')
 
@@ -40,7 +40,7 @@ class Functions(base.Controller):
         project = self.project(context, query, policies.ALL_PROJECTS)
         limit = self.limit(query)
         rows = self.services.database.function_list(
-            project, {name: query[name] for name in FILTERS if name in query},
+            project, self.filters(context, query, FILTERS),
             limit + 1, query.get('marker'), *base.split_sort(query['sort']))
         return self.page(
             request, 'functions',
@@ -108,13 +108,41 @@ class Function(base.Controller):
         self.children = {'package': Package(services),
                          'builds': Builds(services)}
         self._query = validation.Query(schemas.QUERY)
+        self._change = validation.Body(schemas.update(services.conf))
 
     @pecan.expose('json')
     def get(self, request, response, function_id):
         context = self.authorize(request, policies.SHOW)
         project = self.project(context, self._query(request),
                                policies.ALL_PROJECTS)
-        row = self.services.database.function_get(function_id, project)
+        return self._view(context, self.services.database.function_get(
+            function_id, project))
+
+    @pecan.expose('json')
+    def patch(self, request, response, function_id):
+        context = self.authorize(request, policies.UPDATE)
+        project = self.project(context, self._query(request),
+                               policies.ALL_PROJECTS)
+        changes = self._changes(
+            context, self._change(validation.read(request.environ)))
+        row, left = self.services.database.function_update(
+            function_id, changes, project)
+        if left:
+            hint(self.services.conductor.retire, left)
+        return self._view(context, row)
+
+    def _changes(self, context, changes):
+        """:raises exception.Forbidden: some are not for this caller."""
+        if changes.get('public'):
+            self.services.policy.authorize(context, policies.UPDATE_PUBLIC)
+        if changes.get('network'):
+            self.services.policy.authorize(context, policies.UPDATE_NETWORK)
+        if 'type' in changes or 'wait_for_response' in changes:
+            changes['type'] = _type(changes)
+            changes.pop('wait_for_response', None)
+        return changes
+
+    def _view(self, context, row):
         if not self.services.policy.allows(context, policies.WEBHOOK_TOKEN):
             row['webhook_token'] = None
         return view(schemas.DETAIL, row, self.services.conf)

@@ -15,7 +15,7 @@ from pratai.policies import requests as policies
 
 LOG = logging.getLogger(__name__)
 
-FILTERS = ('function_id', 'status', 'id')
+FILTERS = ('function_id', 'status', 'id', 'project_id')
 
 
 class Requests(base.Controller):
@@ -32,7 +32,7 @@ class Requests(base.Controller):
         project = self.project(context, query, policies.ALL_PROJECTS)
         limit = self.limit(query)
         rows = self.services.database.request_list(
-            project, {name: query[name] for name in FILTERS if name in query},
+            project, self.filters(context, query, FILTERS),
             limit + 1, query.get('marker'), base.split_sort(query['sort'])[1])
         return self.page(request, 'requests',
                          [common.view(schemas.REQUEST, row) for row in rows],
@@ -53,6 +53,14 @@ class Request(base.Controller):
                                policies.ALL_PROJECTS)
         row = self.services.database.request_get(request_id, project)
         return common.view(schemas.DETAIL, row)
+
+    @pecan.expose('json')
+    def delete(self, request, response, request_id):
+        context = self.authorize(request, policies.DELETE)
+        project = self.project(context, self._query(request),
+                               policies.ALL_PROJECTS)
+        self.services.database.request_delete(request_id, project)
+        return base.no_content(response)
 
 
 class Logs(base.Controller):

@@ -29,6 +29,16 @@ class Runtime(base.Controller):
     def __init__(self, services):
         super().__init__(services)
         self._nothing = validation.Query({})
+        self._change = validation.Body(schemas.CHANGE)
+
+    @pecan.expose('json')
+    def patch(self, request, response, runtime):
+        self.authorize(request, policies.UPDATE)
+        self._nothing(request)
+        change = self._change(validation.read(request.environ))
+        return common.view(
+            schemas.RUNTIME, self.services.database.runtime_set_enabled(
+                runtime, change['enabled']))
 
     @pecan.expose('json')
     def get(self, request, response, runtime):

@@ -37,10 +37,12 @@ def problems(services, available):
     :param services: rows of the service list.
     :param available: rows of the runtime list.
     """
-    up = {row['binary'] for row in services if row['status'] == schemas.UP}
+    up = {row['binary'] for row in services if row['status'] == schemas.UP
+          and row['state'] == schemas.ENABLED}
     found = ['%(binary)s on %(host)s is down.' % row for row in services
-             if row['status'] != schemas.UP]
-    found += ['No %s is up.' % binary for binary in NEEDED
+             if row['status'] != schemas.UP
+             and row['state'] == schemas.ENABLED]
+    found += ['No %s is up and enabled.' % binary for binary in NEEDED
               if binary not in up]
     if not any(row['status'] == runtimes.AVAILABLE for row in available):
         found.append('No runtime is available.')

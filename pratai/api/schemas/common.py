@@ -24,6 +24,10 @@ TEXT = {'type': 'string'}
 ALL_PROJECTS = {
     'type': 'boolean', 'default': False,
     'description': 'Look in all projects; for administrators.'}
+PROJECT_ID = {
+    'type': 'string', 'minLength': 1, 'maxLength': 64,
+    'description': 'With all_projects: only of this project.'}
+JSON = 'application/json'
 BINARY = {'type': 'string', 'contentMediaType': 'application/zip'}
 
 
@@ -92,7 +96,7 @@ def ref(name, kind='schemas'):
 
 def operation(tag, name, summary, answer, status=200, query=None, path=(),
               errors=(), example=None, body=None, media='application/json',
-              public=False):
+              public=False, body_media='multipart/form-data'):
     """:returns: an OpenAPI operation.
 
     :param answer: the schema of a good answer; None for none.
@@ -100,7 +104,9 @@ def operation(tag, name, summary, answer, status=200, query=None, path=(),
     :param path: names of the parameters in the path.
     :param errors: statuses that it answers with, other than those that
         every call may.
-    :param body: schema of the form that is sent.
+    :param body: the OpenAPI media type object of what is sent, its schema
+        among it.
+    :param body_media: what that is.
     :param public: whether it needs no authentication.
     """
     good = {'description': http.HTTPStatus(status).phrase,
@@ -126,7 +132,7 @@ def operation(tag, name, summary, answer, status=200, query=None, path=(),
         'responses': responses}
     if body is not None:
         result['requestBody'] = {
-            'required': True, 'content': {'multipart/form-data': body}}
+            'required': True, 'content': {body_media: body}}
     if public:
         result['security'] = []
     return result

@@ -6,6 +6,8 @@ from pratai.api.schemas import events
 
 TYPES = ('async', 'sync')
 ISOLATIONS = ('request', 'instance')
+#: What a function keeps as it was created.
+FIXED = ('runtime', 'event')
 SORT_KEYS = ('created_at', 'updated_at', 'name')
 
 _NAME = {'type': 'string', 'minLength': 1, 'maxLength': 255,
@@ -58,6 +60,7 @@ def listing(conf):
         'status': common.one_of(states.FUNCTION),
         'runtime': {'type': 'string', 'maxLength': 255},
         'type': common.one_of(TYPES),
+        'project_id': common.PROJECT_ID,
         **common.paging(conf, SORT_KEYS), **QUERY}
 
 
@@ -102,6 +105,17 @@ def create(conf):
         'required': ['name'],
         'additionalProperties': False,
     }
+
+
+def update(conf):
+    """:returns: the schema of a change."""
+    properties = {}
+    for name, schema in create(conf)['properties'].items():
+        if name not in FIXED:
+            properties[name] = {key: value for key, value in schema.items()
+                                if key != 'default'}
+    return {'type': 'object', 'properties': properties,
+            'additionalProperties': False}
 
 
 EXAMPLE = {
@@ -156,6 +170,14 @@ def paths(conf):
             'get': call('showFunction', 'Show a function',
                         common.ref('FunctionDetail'), path=one, query=QUERY,
                         errors=(404,), example=DETAIL_EXAMPLE),
+            'patch': call('updateFunction', 'Change a function',
+                          common.ref('FunctionDetail'), path=one,
+                          query=QUERY, errors=(404, 409, 413),
+                          body={'schema': update(conf),
+                                'example': {'timeout': 120}},
+                          body_media=common.JSON,
+                          example=dict(DETAIL_EXAMPLE, timeout=120,
+                                       version=2)),
             'delete': call('deleteFunction', 'Delete a function', None,
                            status=204, path=one, query=QUERY,
                            errors=(404,))},

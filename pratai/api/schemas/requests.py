@@ -53,6 +53,7 @@ def listing(conf):
         'function_id': dict(common.ID_PREFIX, description='Id of a function.'),
         'status': common.one_of(states.REQUEST),
         'id': common.ID_PREFIX,
+        'project_id': common.PROJECT_ID,
         **common.paging(conf, ['created_at']), **QUERY}
 
 
@@ -89,7 +90,10 @@ def paths(conf):
         '/v1/requests/{request_id}': {
             'get': call('showRequest', 'Show a request',
                         common.ref('RequestDetail'), path=one, query=QUERY,
-                        errors=(404,), example=DETAIL_EXAMPLE)},
+                        errors=(404,), example=DETAIL_EXAMPLE),
+            'delete': call('deleteRequest', 'Delete a request', None,
+                           status=204, path=one, query=QUERY,
+                           errors=(404, 409))},
         '/v1/requests/{request_id}/logs': {
             'get': call('showLogs', 'Read logs, also while it runs',
                         common.ref('Logs'), path=one, query=LOGS_QUERY,

@@ -15,6 +15,12 @@ RUNTIME = common.record(
     default={'type': 'boolean',
              'description': 'It is taken for functions that name none.'},
     created_at=common.TIME)
+CHANGE = {
+    'type': 'object',
+    'properties': {'enabled': {
+        'type': 'boolean',
+        'description': 'Whether functions may be made for it.'}},
+    'required': ['enabled'], 'additionalProperties': False}
 EXAMPLE = {
     'id': '6a4f1de27b5c4f0e8d9c3b2a10f9e8d7', 'name': 'python311',
     'language': 'python', 'version': '3.11.2', 'description': 'Python 3.11',
@@ -33,7 +39,13 @@ def paths(conf):
             'get': common.operation(
                 'runtimes', 'showRuntime', 'Show a runtime, by name or id',
                 common.ref('Runtime'), path=('runtime',), errors=(404,),
-                example=EXAMPLE)},
+                example=EXAMPLE),
+            'patch': common.operation(
+                'runtimes', 'updateRuntime', 'Enable or disable a runtime',
+                common.ref('Runtime'), path=('runtime',), errors=(404, 413),
+                body={'schema': CHANGE, 'example': {'enabled': False}},
+                body_media=common.JSON,
+                example=dict(EXAMPLE, status=DISABLED, default=False))},
     }
 
 

@@ -57,7 +57,8 @@ class TestPolicy(base.TestCase):
         guarded = {(operation['method'], operation['path'])
                    for rule in policies.list_rules()
                    if isinstance(rule, oslo_policy.DocumentedRuleDefault)
-                   for operation in rule.operations}
+                   for operation in rule.operations
+                   if operation['path'].startswith('/v1/')}
         calls = {(method.upper(), path) for path, operations in
                  openapi.document(self.conf)['paths'].items()
                  for method, operation in operations.items()

@@ -106,6 +106,8 @@ def upgrade():
         sa.Column('binary', sa.String(64), nullable=False),
         sa.Column('host', sa.String(255), nullable=False),
         sa.Column('incarnation', sa.String(32), nullable=False),
+        sa.Column('state', sa.String(16), nullable=False),
+        sa.Column('state_reason', sa.Text()),
         sa.Column('started_at', TIME, nullable=False),
         sa.Column('updated_at', TIME, nullable=False),
         sa.Column('details', sa.JSON(), nullable=False),

@@ -18,6 +18,8 @@ from prataiclient import client as pratai_client
 from prataiclient import exceptions
 from prataiclient import http
 
+#: What stands for a token where there is no Keystone: user:project.
+ADMIN_TOKEN = 'admin:admin'
 DEFAULT_URL = 'http://localhost:9998'
 
 #: setting -> the environment variables that set it, the first one wins
@@ -148,15 +150,6 @@ def _name_token(wanted):
     project = wanted['project_name'] or wanted['project_id']
     if not user and not project:
         return None
-    return name_token(user, project)
-
-
-def name_token(user=None, project=None):
-    """What stands for a token where there is no Keystone.
-
-    :param user: name of the user, ``admin`` by default
-    :param project: id of the project, ``admin`` by default
-    """
     token = '%s:%s' % (user or 'admin', project or 'admin')
     # Headers are latin-1 on their way; so these are the bytes of the UTF-8.
     return token.encode().decode('latin-1')

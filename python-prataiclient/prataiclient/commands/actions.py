@@ -150,7 +150,9 @@ def cancel_request(command, wanted):
     """Cancel the request with this id."""
     request = command.client.requests.find(wanted)
     request = command.client.requests.cancel(request.id)
-    command.tell('cancelled %s (%s)' % (request.id, request.status))
+    # What runs is being killed, which takes a moment.
+    command.tell('%s %s' % ('cancelled' if request.finished
+                            else 'cancelling', request.id))
 
 
 def print_log(command, wanted, follow):

@@ -123,7 +123,7 @@ def add_paging(parser, program, thing, sort_keys=(), default=None):
             '--sort', type=_sort(sort_keys),
             metavar=program.metavar('KEY') + '[:asc|:desc]',
             help=program.help(
-                'order: %s; ascending unless it says :desc. By default '
+                'sort by %s, ascending unless it says :desc; by default '
                 'created_at:desc' % ' or '.join(sort_keys)))
 
 

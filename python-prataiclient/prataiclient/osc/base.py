@@ -14,7 +14,8 @@ from prataiclient.commands import program
 
 def titled(names):
     """Columns of a list: ``created_at`` is shown as ``Created At``."""
-    return [(' '.join('ID' if word == 'id' else word.capitalize()
+    special = {'id': 'ID', 'cpus': 'CPUs'}
+    return [(' '.join(special.get(word, word.capitalize())
                       for word in name.split('_')), name) for name in names]
 
 

@@ -135,8 +135,8 @@ class ExecuteFunction(base.ShowOne):
 
     Shows the id of the request, its status, the response, its duration in
     milliseconds, and whether an instance was started for it (cold) or there
-    already (warm). Of an async function only the id is known at once, unless
-    this shall --wait.
+    already (warm). Of an async function only id and status are known at once,
+    unless this shall --wait.
     """
 
     def get_parser(self, prog_name):
@@ -150,7 +150,12 @@ class ExecuteFunction(base.ShowOne):
         return parser
 
     def take_action(self, parsed_args):
-        return self.fields(_EXECUTION, actions.execute(self, parsed_args))
+        execution = actions.execute(self, parsed_args)
+        known = _EXECUTION
+        if execution.status == 'queued':
+            known = [(name, attribute) for name, attribute in _EXECUTION
+                     if attribute in ('request_id', 'status')]
+        return self.fields(known, execution)
 
 
 class SavePackage(base.Command):

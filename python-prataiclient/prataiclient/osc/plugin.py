@@ -51,17 +51,14 @@ def _url(config):
 
 
 def _without_keystone(instance, config):
-    """For ``--os-auth-type none``: the caller is who they say."""
+    """For ``--os-auth-type none``: the caller is an admin."""
     from keystoneauth1 import token_endpoint
 
     from prataiclient import client
     from prataiclient import connect
     auth = config.get('auth') or {}
     url = auth.get('endpoint') or _url(config) or connect.DEFAULT_URL
-    token = connect.name_token(
-        config.get('username') or auth.get('username'),
-        config.get('project_name') or auth.get('project_name'))
     # NOTE: the plugin of that auth type would send the token "notused".
     return client.Client(
         session=instance.session, endpoint=url,
-        auth=token_endpoint.Token(url, token))
+        auth=token_endpoint.Token(url, connect.ADMIN_TOKEN))

@@ -15,6 +15,7 @@ import time
 import uuid
 import zipfile
 
+import fixtures
 from gabbi import fixture
 from gabbi.handlers import base
 from gabbi.handlers import jsonhandler
@@ -66,9 +67,11 @@ class World:
     """Everything behind one API; close() it.
 
     :param options: {group: {option: value}} of the configuration file.
+    :param project: what prepare() makes belongs to it.
     """
 
-    def __init__(self, options=None):
+    def __init__(self, options=None, project=PROJECT):
+        self.project = project
         self.directory = tempfile.TemporaryDirectory(prefix='pratai-test-')
         self.conf = conf = configuration.new(files=[self._configure({
             'DEFAULT': {'state_path': self.directory.name},
@@ -126,7 +129,8 @@ class World:
 
     def _function(self, function_id, name, image, code=None, detail=None):
         function = self.database.function_create(
-            dict(id=function_id, project_id=PROJECT, user_id='ann', name=name,
+            dict(id=function_id, project_id=self.project, user_id='ann',
+                 name=name,
                  description='', type='async', event='webhook', public=False,
                  webhook_token='a-token'),
             dict(runtime='python311', memory=128, cpus=1, timeout=60,
@@ -143,7 +147,7 @@ class World:
 
     def _requests(self, function):
         """One in each state; the claims go in the order of the ids."""
-        row = dict(project_id=PROJECT, function_id=function['id'],
+        row = dict(project_id=self.project, function_id=function['id'],
                    version_id=function['version_id'], type='async',
                    event='webhook', status=states.QUEUED, attempt=0,
                    failures=0, max_attempts=3,
@@ -196,8 +200,12 @@ class API(fixture.GabbiFixture):
     options = {}
     current = None
 
+    def make(self):
+        """:returns: a world, not prepared yet."""
+        return World(self.options)
+
     def start_fixture(self):
-        self.world = World(self.options)
+        self.world = self.make()
         try:
             self.world.prepare()
         except Exception:
@@ -208,6 +216,32 @@ class API(fixture.GabbiFixture):
 
     def stop_fixture(self):
         self.world.close()
+
+
+class Personas(API):
+    """Gabbi: tokens of all kinds of callers in the environment."""
+
+    TOKENS = {'reader': 'rea:prepared:reader', 'member': 'mem:prepared:member',
+              'manager': 'man:prepared:manager',
+              'admin': 'root:prepared:admin',
+              'service': 'meter:service:service',
+              'stranger': 'eve:elsewhere:member'}
+
+    def tokens(self):
+        """:returns: {kind of caller: token}."""
+        return self.TOKENS
+
+    def start_fixture(self):
+        super().start_fixture()
+        self._variables = fixtures.MonkeyPatch(
+            'os.environ', dict(os.environ, **{
+                'PRATAI_TOKEN_' + name.upper(): token
+                for name, token in self.tokens().items()}))
+        self._variables.setUp()
+
+    def stop_fixture(self):
+        self._variables.cleanUp()
+        super().stop_fixture()
 
 
 class SmallLimits(API):

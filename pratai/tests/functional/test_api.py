@@ -170,7 +170,7 @@ class TestFailures(TestCase):
         self.assertEqual(
             ['pratai-conductor on node0 is down.',
              'pratai-executor on node1 is down.',
-             'No pratai-conductor is up.', 'No pratai-executor is up.',
+             'No pratai-conductor is up and enabled.', 'No pratai-executor is up and enabled.',
              'No runtime is available.'], answer['warnings'])
         response = self.upload('echo')
         self.assertEqual(503, response.status_int)
@@ -266,7 +266,8 @@ class TestKeystone(TestCase):
     def test_keystone_is_away(self):
         response = self.call('/v1/functions', HTTP_X_AUTH_TOKEN='a')
         self.assertEqual(503, response.status_int)
-        self.assertEqual('service.unavailable', response.json['code'])
+        self.assertEqual('keystone.unavailable', response.json['code'])
+        self.assertIn('Retry-After', response.headers)
         self.assertNotIn('127.0.0.1', response.text)
 
     def test_what_is_public(self):

@@ -156,6 +156,86 @@ class TestStandalone(base.BaseTestCase):
             os.listdir(os.path.join(self.pratai.state_path, name))
             for name in ('run', 'images')))
 
+    def change(self, function, **changes):
+        response = self.pratai.http.patch(
+            '%s/v1/functions/%s' % (self.pratai.api, function['id']),
+            json=changes, timeout=60)
+        self.assertEqual(200, response.status_code, response.text)
+        return response.json()
+
+    def instances(self):
+        """:returns: how many there are on the node at this moment."""
+        return len(os.listdir(os.path.join(self.pratai.state_path, 'run')))
+
+    def test_new_settings_meet_no_old_instance(self):
+        function = self.pratai.create('i', COUNTER, type='sync',
+                                      isolation='instance')
+        self.assertEqual([1, 2], [self.pratai.post(function).json()
+                                  for _ in range(2)])
+        changed = self.change(function, timeout=30, memory=256)
+        self.assertEqual(2, changed['version'])
+        # At once, although the webhook app remembers the old version.
+        response = self.pratai.post(function)
+        self.assertEqual((1, 'cold'), (
+            response.json(), response.headers['X-Pratai-Start']))
+        request = self.pratai.finished(
+            response.headers['X-Pratai-Request-Id'])
+        self.assertEqual(changed['version_id'], request['version_id'])
+        standalone.until(lambda: self.instances() == 1)
+        self.assertEqual(2, self.pratai.post(function).json())
+        self.assertEqual(2, self.change(function, name='j')['version'])
+        self.assertEqual(3, self.pratai.post(function).json())
+
+    def test_a_busy_instance_ends_with_its_request(self):
+        function = self.pratai.create('sleepy', SLEEPY)
+        request_id = self.pratai.post(function, 3).json()['request_id']
+        standalone.until(
+            lambda: self.pratai.logs(request_id) == 'started\n')
+        self.change(function, timeout=1)
+        second = self.pratai.post(function, 600).json()['request_id']
+        self.assertEqual('timeout', self.pratai.finished(second)['status'])
+        request = self.pratai.finished(request_id)
+        self.assertEqual(('succeeded', function['version_id']),
+                         (request['status'], request['version_id']))
+        standalone.until(lambda: self.instances() == 1)
+
+    def test_what_waits_runs_with_the_new_settings(self):
+        function = self.pratai.create('sleepy', SLEEPY, limit=1)
+        first, second = [self.pratai.post(function, seconds).json()
+                         ['request_id'] for seconds in (3, 600)]
+        standalone.until(lambda: self.pratai.logs(first) == 'started\n')
+        changed = self.change(function, timeout=1)
+        request = self.pratai.finished(second)
+        self.assertEqual(('timeout', changed['version_id']),
+                         (request['status'], request['version_id']))
+
+    def test_what_is_left_of_a_changed_function(self):
+        function = self.pratai.create('echo', ECHO, type='sync')
+        self.change(function, memory=64)
+        self.assertEqual('x', self.pratai.post(function, 'x').json())
+        self.assertEqual(204, self.pratai.http.delete(
+            '%s/v1/functions/%s' % (self.pratai.api, function['id'])
+        ).status_code)
+        standalone.until(lambda: not any(
+            os.listdir(os.path.join(self.pratai.state_path, name))
+            for name in ('run', 'images', 'packages')))
+
+    def test_public_or_not(self):
+        function = self.pratai.create('echo', ECHO, type='sync')
+        stranger = {'X-Forwarded-For': '192.0.2.1'}
+
+        def status():
+            return self.pratai.post(function, headers=stranger).status_code
+
+        self.assertEqual(401, status())
+        self.change(function, public=True)
+        standalone.until(lambda: status() == 200)
+        self.change(function, public=False)
+        standalone.until(lambda: status() == 401)
+        # Without Keystone nobody says who a token belongs to.
+        stranger['X-Auth-Token'] = 'admin:admin:admin'
+        self.assertEqual(401, status())
+
     def test_stop_finishes_what_runs(self):
         function = self.pratai.create('sleepy', SLEEPY)
         request_id = self.pratai.post(function, 2).json()['request_id']

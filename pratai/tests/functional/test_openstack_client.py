@@ -8,8 +8,10 @@ import subprocess
 import sys
 import zipfile
 
+import fixtures
 from oslotest import base
 
+import pratai
 from pratai.tests.functional import standalone
 
 OPENSTACK = os.path.join(os.path.dirname(sys.executable), 'openstack')
@@ -40,8 +42,8 @@ class TestOpenStackClient(base.BaseTestCase):
         super().setUp()
         if not importlib.util.find_spec('openstackclient'):
             self.skipTest('python-openstackclient is not installed')
-        self.pratai = self.useFixture(standalone.Standalone())
-        self.directory = self.pratai.state_path
+        self.service = self.useFixture(standalone.Standalone())
+        self.directory = self.service.state_path
 
     def openstack(self, *argv, stdin=b'', url=None):
         """:returns: exit status, standard output, standard error."""
@@ -51,7 +53,7 @@ class TestOpenStackClient(base.BaseTestCase):
         environ['HOME'] = environ['XDG_CONFIG_HOME'] = self.directory
         done = subprocess.run(
             [OPENSTACK, '--os-auth-type', 'none', '--os-endpoint',
-             url or self.pratai.api, 'function', *argv],
+             url or self.service.api, 'function', *argv],
             input=stdin, capture_output=True, cwd=self.directory,
             env=environ, timeout=standalone.PATIENCE)
         return done.returncode, done.stdout.decode(), done.stderr.decode()
@@ -110,7 +112,7 @@ class TestOpenStackClient(base.BaseTestCase):
                              stdin=b'{"key": [1, null]}')
         self.assertEqual(('succeeded', {'key': [1, None]}),
                          (executed['status'], executed['response']))
-        self.pratai.finished(executed['request_id'])
+        self.service.finished(executed['request_id'])
         listed = self.json('request', 'list', '--function', 'again', '--long')
         self.assertEqual([executed['request_id']],
                          [one['ID'] for one in listed])
@@ -148,7 +150,7 @@ class TestOpenStackClient(base.BaseTestCase):
         self.ok('request', 'cancel', queued['request_id'])
         self.assertEqual(
             'cancelled',
-            self.pratai.finished(queued['request_id'])['status'])
+            self.service.finished(queued['request_id'])['status'])
         self.fails('request.finished', 'request', 'cancel', id)
 
         status, out, err = self.openstack(
@@ -220,3 +222,38 @@ class TestOpenStackClient(base.BaseTestCase):
         # Usage errors are of one line too.
         self.fails("see 'openstack help function create'$", 'create',
                    status=2)
+
+
+class TestLibrary(base.BaseTestCase):
+    """The program that the user guide shows."""
+
+    PROGRAM = os.path.join(
+        os.path.dirname(os.path.abspath(pratai.__file__)), '..', 'doc',
+        'source', 'user', 'examples', 'words.py')
+    MODULE = """
+def main(payload):
+    words = payload.split()
+    print('longest:', max(words, key=len))
+    return {'words': len(words)}
+"""
+
+    def run_program(self, text):
+        return subprocess.run(
+            [sys.executable, self.PROGRAM, self.directory, text], text=True,
+            capture_output=True, timeout=standalone.PATIENCE,
+            env={'OS_PRATAI_URL': self.service.api, 'PATH': os.environ['PATH']})
+
+    def test_program(self):
+        self.service = self.useFixture(standalone.Standalone())
+        self.directory = self.useFixture(fixtures.TempDir()).path
+        for name, text in (('new_module.py', self.MODULE),
+                           ('requirements.txt', '')):
+            with open(os.path.join(self.directory, name), 'w') as file:
+                file.write(text)
+        done = self.run_program('to be or not to be that is the question')
+        self.assertEqual("{'words': 10}\nlongest: question\n",
+                         done.stdout, done.stderr)
+        done = self.run_program('')
+        self.assertEqual(1, done.returncode)
+        self.assertRegex(done.stderr, r'Execution failed: Function words '
+                                      r'failed: ValueError.*\n$')

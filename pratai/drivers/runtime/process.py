@@ -6,6 +6,7 @@ Images are directories: ``<state_path>/images/<id>`` with the module, and
 readable for everybody, because every sandbox has a user of its own.
 """
 
+from concurrent import futures
 import logging
 import os
 import shutil
@@ -14,6 +15,7 @@ import subprocess
 
 from pratai import exception
 from pratai.drivers.runtime import base
+from pratai.drivers.runtime import bytecode
 from pratai.drivers.runtime import interpreters
 from pratai.drivers.runtime import sandbox
 from pratai.drivers.runtime import tails
@@ -26,7 +28,7 @@ RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(
 
 # Where things are inside.
 RUN_DIR = '/run/pratai'
-RUNNER_PATH = '/pratai/runner.py'
+RUNNER_DIR = '/pratai'
 CODE_DIR = '/function'
 DEPS_DIR = '/deps'
 
@@ -86,7 +88,8 @@ class ProcessDriver(base.RuntimeDriver):
 
     def runtimes(self):
         found = interpreters.find(self.options.interpreters, self._works)
-        return [self._runtime(one) for one in found]
+        with futures.ThreadPoolExecutor() as pool:
+            return list(pool.map(self._runtime, found))
 
     def _works(self, found):
         """:returns: None, or why an interpreter cannot run in a sandbox."""
@@ -95,17 +98,20 @@ class ProcessDriver(base.RuntimeDriver):
             + ['-c', 'import fcntl, mmap, resource, select, struct, _socket'],
             interpreters.prefixes(found))
 
-    @staticmethod
-    def _runtime(found):
+    def _runtime(self, found):
         short = ''.join(found['version'].split('.')[:2])
+        fingerprint = interpreters.fingerprint(found)
+        runner = bytecode.compiled(
+            self.runner, os.path.join(self.state_path, 'runners'),
+            found['interpreter'], fingerprint)
         return {
             'name': 'python' + short, 'language': 'python',
             'version': found['version'],
             'description': 'CPython %s at %s' % (found['version'],
                                                  found['interpreter']),
-            'fingerprint': interpreters.fingerprint(found),
+            'fingerprint': fingerprint,
             'properties': {'interpreter': found['interpreter'],
-                           'prefix': found['prefix'],
+                           'prefix': found['prefix'], 'runner': runner,
                            'prefixes': interpreters.prefixes(found)}}
 
     # Instances.
@@ -181,7 +187,9 @@ class ProcessDriver(base.RuntimeDriver):
     def start(self, spec):
         code, deps = self._directories(spec.image)
         properties = spec.runtime['properties']
-        binds = [sandbox.Bind(self.runner, RUNNER_PATH),
+        runner = properties.get('runner', self.runner)
+        inside = os.path.join(RUNNER_DIR, os.path.basename(runner))
+        binds = [sandbox.Bind(runner, inside),
                  sandbox.Bind(spec.run_dir, RUN_DIR),
                  sandbox.Bind(code, CODE_DIR)]
         if deps:
@@ -196,7 +204,7 @@ class ProcessDriver(base.RuntimeDriver):
             process = self.launcher.spawn(sandbox.Command(
                 argv=[properties['interpreter'],
                       *interpreters.flags(spec.runtime['version']),
-                      self.launcher.path(self.runner, RUNNER_PATH)],
+                      self.launcher.path(runner, inside)],
                 binds=binds, env=env, network=spec.network,
                 prefixes=properties.get('prefixes',
                                         [properties['prefix']]),

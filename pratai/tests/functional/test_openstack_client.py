@@ -241,7 +241,8 @@ def main(payload):
         return subprocess.run(
             [sys.executable, self.PROGRAM, self.directory, text], text=True,
             capture_output=True, timeout=standalone.PATIENCE,
-            env={'OS_PRATAI_URL': self.service.api, 'PATH': os.environ['PATH']})
+            env={'OS_PRATAI_URL': self.service.api,
+                 'PATH': os.environ['PATH']})
 
     def test_program(self):
         self.service = self.useFixture(standalone.Standalone())

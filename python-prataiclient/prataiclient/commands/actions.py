@@ -20,6 +20,7 @@ from prataiclient.v1 import services
 _TAIL = 20
 #: Settings of create that only the pratai command has an option for.
 _MORE_SETTINGS = ('wait_for_response', 'event')
+_CHANGEABLE = ('name', *arguments.CHANGEABLE, 'wait_for_response')
 
 
 def create(command, parsed_args):
@@ -56,6 +57,20 @@ def _built(command, function):
     # The answer to create knows things that later ones may not repeat.
     built.webhook_token = built.webhook_token or function.webhook_token
     return built
+
+
+def update(command, parsed_args):
+    """Change the settings of a function.
+
+    :param parsed_args: function, and the settings
+    :returns: the Function
+    :raises: InvalidInput where there is nothing to change
+    """
+    changes = arguments.settings(parsed_args, _CHANGEABLE)
+    if all(value is None for value in changes.values()):
+        raise exceptions.InvalidInput('There is nothing to change')
+    function = command.client.functions.find(parsed_args.function)
+    return command.client.functions.update(function.id, **changes)
 
 
 def execute(command, parsed_args):
@@ -216,20 +231,20 @@ def _free_name(function, option):
     return name
 
 
-def set_service(command, parsed_args):
+def set_service(command, wanted, state, reason=None, wait=False):
     """Enable, disable or drain an executor.
 
-    :param parsed_args: service, state, reason, wait
+    :param wanted: id or host of it
+    :param wait: whether to wait until it is drained
     :returns: the Service
     """
-    if parsed_args.wait and parsed_args.state != services.DRAINING:
-        raise exceptions.InvalidInput('There is only something to --wait for '
-                                      'with --drain')
-    service = command.client.services.find(parsed_args.service)
-    service = command.client.services.set_state(
-        service.id, parsed_args.state, parsed_args.reason)
-    if parsed_args.wait:
+    service = command.client.services.find(wanted)
+    service = command.client.services.set_state(service.id, state, reason)
+    if wait:
         command.tell('waiting until nothing runs on %s ...' % service.host)
         service = command.client.services.wait_drained(service.id)
-        command.tell('%s is drained' % service.host)
+        if service.state != services.DRAINING:
+            raise exceptions.PrataiError(
+                'The executor on %s does not drain any more: it is %s'
+                % (service.host, service.state))
     return service

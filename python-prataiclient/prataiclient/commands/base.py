@@ -7,6 +7,7 @@ from cliff import command
 from cliff import lister
 from cliff import show
 
+from prataiclient import exceptions
 from prataiclient.commands import common
 from prataiclient.commands import program
 
@@ -37,6 +38,27 @@ def one_line_error(parser, help_command):
         parser.exit(2, "%s: %s; see '%s'\n" % (
             parser.prog, message, help_command))
     return error
+
+
+def add_projects(parser, things):
+    """The options of lists for admins."""
+    parser.add_argument('--all-projects', action='store_true',
+                        help='the %s of all projects (for admins)' % things)
+    parser.add_argument('--project', metavar='ID',
+                        help='with --all-projects only of this one')
+
+
+def projects(parsed_args):
+    """What these options say to the library."""
+    if parsed_args.project and not parsed_args.all_projects:
+        raise exceptions.InvalidInput('--project needs --all-projects')
+    return {'all_projects': parsed_args.all_projects or None,
+            'project_id': parsed_args.project}
+
+
+def project_columns(parsed_args):
+    """The columns that only make sense with several projects."""
+    return [('tenant_id', 'project_id')] if parsed_args.all_projects else []
 
 
 class Plain:

@@ -34,6 +34,37 @@ class RuntimeShow(base.ShowOne):
                            self.client.runtimes.find(parsed_args.runtime))
 
 
+class _RuntimeSet(base.ShowOne):
+    enabled = None
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            'runtime', metavar='RUNTIME',
+            help='name or id of the runtime, or the beginning of its id')
+        return parser
+
+    def take_action(self, parsed_args):
+        runtime = self.client.runtimes.find(parsed_args.runtime)
+        return self.fields(_RUNTIME, self.client.runtimes.set_enabled(
+            runtime.id, self.enabled))
+
+
+class RuntimeEnable(_RuntimeSet):
+    """Let functions be made for a runtime (for admins)"""
+
+    enabled = True
+
+
+class RuntimeDisable(_RuntimeSet):
+    """Let no more functions be made for a runtime (for admins)
+
+    Those that there are run all the same.
+    """
+
+    enabled = False
+
+
 class EventList(base.Lister):
     """List what functions can be subscribed to"""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pratai function-create, -list, -show, -delete."""
+"""pratai function-create, -list, -show, -update, -delete."""
 
 from prataiclient.commands import actions
 from prataiclient.commands import arguments
@@ -21,6 +21,13 @@ _LIST_COLUMNS = [('function_id', 'id')] + [(name, name) for name in (
     'name', 'type', 'event', 'runtime', 'status', 'created_at')]
 
 NAME_HELP = arguments.FUNCTION_HELP
+
+
+def _add_settings(command, parser, names):
+    arguments.add_settings(parser, command.program, names)
+    parser.add_argument(
+        '--wait-for-response', type=program.boolean, nargs='?', const=True,
+        metavar='true|false', help='the same as --type sync')
 
 
 class FunctionCreate(base.ShowOne):
@@ -45,10 +52,7 @@ class FunctionCreate(base.ShowOne):
         parser.add_argument('name', metavar='NAME',
                             help='name of the function')
         arguments.add_package(parser, self.program)
-        arguments.add_settings(parser, self.program)
-        parser.add_argument(
-            '--wait-for-response', type=program.boolean, nargs='?',
-            const=True, metavar='true|false', help='the same as --type sync')
+        _add_settings(self, parser, arguments.SETTINGS)
         parser.add_argument('--event', metavar='NAME',
                             help="what it is subscribed to, see 'pratai "
                                  "event-list'")
@@ -78,13 +82,17 @@ class FunctionList(base.Lister):
         parser.add_argument('--runtime', metavar='NAME',
                             help='only those that run on it')
         arguments.add_paging(parser, self.program, 'function')
+        base.add_projects(parser, 'functions')
         return parser
 
     def take_action(self, parsed_args):
         functions = actions.page(
             self, self.client.functions, parsed_args, name=parsed_args.name,
-            status=parsed_args.status, runtime=parsed_args.runtime)
-        columns = _LIST_COLUMNS[:1] if parsed_args.only_id else _LIST_COLUMNS
+            status=parsed_args.status, runtime=parsed_args.runtime,
+            **base.projects(parsed_args))
+        columns = _LIST_COLUMNS + base.project_columns(parsed_args)
+        if parsed_args.only_id:
+            columns = columns[:1]
         return self.rows(columns, functions)
 
 
@@ -99,6 +107,24 @@ class FunctionShow(base.ShowOne):
     def take_action(self, parsed_args):
         return self.fields(
             COLUMNS, self.client.functions.find(parsed_args.function))
+
+
+class FunctionUpdate(base.ShowOne):
+    """Change a function; its code stays as it is
+
+    Requests that start from now on run with the new settings. What is not
+    given stays as it is.
+    """
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument('function', metavar='FUNCTION', help=NAME_HELP)
+        parser.add_argument('--name', metavar='NAME', help='a new name')
+        _add_settings(self, parser, arguments.CHANGEABLE)
+        return parser
+
+    def take_action(self, parsed_args):
+        return self.fields(COLUMNS, actions.update(self, parsed_args))
 
 
 class FunctionDelete(base.Command):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pratai request-list, -show, -logs, -cancel, and function-running."""
+"""pratai request-list, -show, -logs, -cancel, -delete; function-running."""
 
 from prataiclient import exceptions
 from prataiclient import resources
@@ -50,18 +50,21 @@ class RequestList(base.Lister):
                             help='only those in this status')
         arguments.add_paging(parser, self.program, 'request',
                              default=arguments.REQUEST_LIMIT)
+        base.add_projects(parser, 'requests')
         return parser
 
     def take_action(self, parsed_args):
-        wanted = {}
+        wanted = base.projects(parsed_args)
+        self._everywhere = {'all_projects': wanted['all_projects']}
         for text in parsed_args.filter:
             wanted.update(self._understand(text))
         if parsed_args.function:
             wanted.update(self._function(parsed_args.function))
         if parsed_args.status:
             wanted['status'] = parsed_args.status
-        return self.rows(_LIST_COLUMNS, actions.page(
-            self, self.client.requests, parsed_args, **wanted))
+        return self.rows(
+            _LIST_COLUMNS + base.project_columns(parsed_args),
+            actions.page(self, self.client.requests, parsed_args, **wanted))
 
     def _understand(self, text):
         """Which parameters of the API a --filter stands for."""
@@ -87,11 +90,13 @@ class RequestList(base.Lister):
             "requests" % text)
 
     def _function(self, name_or_id):
-        return {'function_id': self.client.functions.find(name_or_id).id}
+        return {'function_id': self.client.functions.find(
+            name_or_id, **self._everywhere).id}
 
     def _request(self, id):
         if not (v1_base.is_id_prefix(id)
-                and self.client.requests.list(id=id, limit=1)):
+                and self.client.requests.list(id=id, limit=1,
+                                              **self._everywhere)):
             raise exceptions.NotFound("There is no request '%s'" % id)
         return {'id': id}
 
@@ -156,3 +161,16 @@ class RequestCancel(base.Command):
 
     def take_action(self, parsed_args):
         return self.each(parsed_args.requests, actions.cancel_request)
+
+
+class RequestDelete(base.Command):
+    """Delete requests that have ended, with their payloads and logs"""
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument('requests', metavar='REQUEST', nargs='+',
+                            help=_ID_HELP)
+        return parser
+
+    def take_action(self, parsed_args):
+        return self.each(parsed_args.requests, actions.delete_request)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """openstack function runtime ... and openstack function service ..."""
 
+from prataiclient import exceptions
 from prataiclient.commands import actions
 from prataiclient.commands import arguments
 from prataiclient.osc import base
@@ -100,4 +101,8 @@ class SetService(base.Command):
         return parser
 
     def take_action(self, parsed_args):
-        actions.set_service(self, parsed_args)
+        if parsed_args.wait and parsed_args.state != services.DRAINING:
+            raise exceptions.InvalidInput(
+                'There is only something to --wait for with --drain')
+        actions.set_service(self, parsed_args.service, parsed_args.state,
+                            parsed_args.reason, parsed_args.wait)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """openstack function ..., for functions, their builds and packages."""
 
-from prataiclient import exceptions
 from prataiclient.commands import actions
 from prataiclient.commands import arguments
 from prataiclient.osc import base
@@ -108,13 +107,7 @@ class SetFunction(base.Command):
         return parser
 
     def take_action(self, parsed_args):
-        names = ('name', *arguments.CHANGEABLE)
-        changes = arguments.settings(parsed_args, names)
-        if all(value is None for value in changes.values()):
-            raise exceptions.InvalidInput(
-                'Nothing to change; give one of --%s' % ', --'.join(names))
-        function = self.client.functions.find(parsed_args.function)
-        self.client.functions.update(function.id, **changes)
+        actions.update(self, parsed_args)
 
 
 class DeleteFunction(base.Command):

@@ -144,7 +144,7 @@ class TestNoKeystone(TestCase):
                  ['create', 'x', '--zip', 'absent.zip']),
                 ('--payload is not JSON',
                  ['execute', 'hello', '--payload', 'x']),
-                ('^Nothing to change; give one of --name',
+                ('^There is nothing to change',
                  ['set', 'hello']),
                 ('There is no column nonsense; there are ID, Name',
                  ['list', '-c', 'nonsense']),

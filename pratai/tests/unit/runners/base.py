@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real runners, in the best sandbox that this machine has."""
 
+import atexit
 import contextlib
 import glob
 import os
@@ -36,16 +37,17 @@ def runtimes(isolation='auto'):
     with _LOCK:
         if isolation not in _RUNTIMES:
             conf = configuration.new(files=[])
-            state_path = '/tmp/pratai-runtimes-%d' % os.getpid()
+            # Users of sandboxes have to get there.
+            state_path = tempfile.mkdtemp(prefix='pratai-', dir='/tmp')
+            os.chmod(state_path, 0o711)
+            # The compiled runner is in it.
+            atexit.register(shutil.rmtree, state_path, ignore_errors=True)
             conf.set_override('state_path', state_path)
             conf.set_override('isolation', isolation, 'process')
             conf.set_override('interpreters', MORE + ['+'], 'process')
-            try:
-                driver = process.ProcessDriver(conf)
-                _RUNTIMES[isolation] = {
-                    runtime['name']: runtime for runtime in driver.runtimes()}
-            finally:
-                shutil.rmtree(state_path, ignore_errors=True)
+            driver = process.ProcessDriver(conf)
+            _RUNTIMES[isolation] = {
+                runtime['name']: runtime for runtime in driver.runtimes()}
         return _RUNTIMES[isolation]
 
 

@@ -16,6 +16,7 @@ _COMMANDS = {
     'function-create': 'functions:FunctionCreate',
     'function-list': 'functions:FunctionList',
     'function-show': 'functions:FunctionShow',
+    'function-update': 'functions:FunctionUpdate',
     'function-delete': 'functions:FunctionDelete',
     'function-execute': 'execute:FunctionExecute',
     'function-running': 'requests:FunctionRunning',
@@ -26,12 +27,26 @@ _COMMANDS = {
     'request-show': 'requests:RequestShow',
     'request-logs': 'requests:RequestLogs',
     'request-cancel': 'requests:RequestCancel',
+    'request-delete': 'requests:RequestDelete',
     'runtime-list': 'catalog:RuntimeList',
     'runtime-show': 'catalog:RuntimeShow',
+    'runtime-enable': 'catalog:RuntimeEnable',
+    'runtime-disable': 'catalog:RuntimeDisable',
     'event-list': 'catalog:EventList',
     'event-show': 'catalog:EventShow',
+    'service-list': 'services:ServiceList',
+    'service-show': 'services:ServiceShow',
+    'service-enable': 'services:ServiceEnable',
+    'service-disable': 'services:ServiceDisable',
+    'service-drain': 'services:ServiceDrain',
     'cluster-status': 'catalog:ClusterStatus',
 }
+
+
+def _join(words):
+    """Write a command as one word that was written as two: service list."""
+    joined = '-'.join(words[:2])
+    return [joined, *words[2:]] if joined in _COMMANDS else words
 
 
 class CommandManager(commandmanager.CommandManager):
@@ -101,6 +116,8 @@ class PrataiShell(app.App):
             # From 'pratai COMMAND --whatever --help'.
             argv[:] = itertools.takewhile(
                 lambda word: not word.startswith('-'), argv)
+            argv[1:] = _join(argv[1:])
+        argv[:] = _join(argv)
 
     def print_help_if_requested(self):
         """Nothing: initialize_app has made a command of it."""

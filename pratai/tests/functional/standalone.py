@@ -71,10 +71,9 @@ class Standalone(fixtures.Fixture):
                    ('executor', 'data_port'): data,
                    ('process', 'interpreters'): sys._base_executable}
         options.update(self._options)
+        self._options = options
         self._file = os.path.join(self.state_path, 'pratai.conf')
-        with open(self._file, 'w') as file:
-            file.writelines('[%s]\n%s = %s\n' % (*key, value)
-                            for key, value in options.items())
+        self._write()
         self.log = os.path.join(self.state_path, 'log')
         self.process = None
         self.http = requests.Session()
@@ -82,6 +81,16 @@ class Standalone(fixtures.Fixture):
         self.addCleanup(self.http.close)
         self.addCleanup(self.stop)
         self.start()
+
+    def _write(self):
+        with open(self._file, 'w') as file:
+            file.writelines('[%s]\n%s = %s\n' % (*key, value)
+                            for key, value in self._options.items())
+
+    def set(self, option, value):
+        """Set an option (group, name) for the next start."""
+        self._options[option] = value
+        self._write()
 
     def start(self):
         with open(self.log, 'ab') as log:

@@ -22,6 +22,9 @@ from pratai.tests.integration import keeper
 PATIENCE = standalone.PATIENCE
 free_ports = standalone.free_ports
 until = standalone.until
+# NOTE: taken before tests get temporary directories of their own, which end
+# with a test and are closed to other users.
+TEMP = tempfile.gettempdir()
 
 
 class Daemon(fixtures.Fixture):
@@ -61,7 +64,7 @@ class Daemon(fixtures.Fixture):
         return self.USER if self.USER and os.geteuid() == 0 else ''
 
     def _setUp(self):
-        self.path = tempfile.mkdtemp(prefix='pratai-test-')
+        self.path = tempfile.mkdtemp(prefix='pratai-test-', dir=TEMP)
         self.addCleanup(shutil.rmtree, self.path, ignore_errors=True)
         self.own(self.path)
         self.log = os.path.join(self.path, 'log')

@@ -11,10 +11,13 @@ from prataiclient.tests import base
 from prataiclient.tests import servers
 
 COMMANDS = [
-    'function-create', 'function-list', 'function-show', 'function-delete',
+    'function-create', 'function-list', 'function-show', 'function-update',
+    'function-delete',
     'function-execute', 'function-running', 'function-builds',
     'function-package', 'package-download', 'request-list', 'request-show',
-    'request-logs', 'request-cancel', 'runtime-list', 'runtime-show',
+    'request-logs', 'request-cancel', 'request-delete', 'runtime-list',
+    'runtime-show', 'runtime-enable', 'runtime-disable', 'service-list',
+    'service-show', 'service-enable', 'service-disable', 'service-drain',
     'event-list', 'event-show', 'cluster-status', 'help', 'complete']
 
 
@@ -48,6 +51,17 @@ class TestHelp(base.TestCase):
                        '--wait', '--no-wait'):
             self.assertIn('\n  ' + option, out)
 
+    def test_two_words_for_one(self):
+        for command in COMMANDS:
+            first, dash, second = command.partition('-')
+            if dash:
+                self.assertEqual(self.ok('help', command),
+                                 self.ok('help', first, second))
+                self.assertEqual(self.ok(command, '--help'),
+                                 self.ok(first, second, '--help'))
+        self.fails("pratai has no command 'service'", 'service', 'sleep',
+                   status=2)
+
     def test_help_asks_no_server(self):
         self.ok('help')
         self.ok('help', 'function-list')
@@ -79,7 +93,7 @@ class TestErrors(base.TestCase):
     def test_unknown_command(self):
         self.fails("^pratai has no command 'functon-list'; did you mean "
                    "function-list", 'functon-list', status=2)
-        self.fails('did you mean runtime-list or runtime-show', 'runtime',
+        self.fails('did you mean event-list or event-show', 'event',
                    status=2)
         self.fails("see 'pratai help'", 'xyz', status=2)
         self.fails("no option '--xyz'", '--xyz', 'function-list', status=2)

@@ -60,6 +60,17 @@ class Services(base.Manager):
             changes['reason'] = reason
         return self._update(id, changes)
 
+    def wait_drained(self, id):
+        """Wait until nothing is left on an executor that drains.
+
+        :returns: the Service; not drained where it was enabled meanwhile
+        """
+        for _ in base.pauses(first=0.2):
+            service = self.get(id)
+            if (service.state != DRAINING
+                    or (service.details or {}).get('drained')):
+                return service
+
     @staticmethod
     def _describe(one):
         return '%s (%s on %s)' % (one.id, one.binary, one.host)

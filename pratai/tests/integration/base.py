@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import os
+
+from oslotest import base
+from testtools import content
+
+from pratai.tests.integration import daemon
+
+#: Set where what cannot run is a failure: in continuous integration.
+REQUIRED = 'PRATAI_REQUIRE_INTEGRATION'
+
+
+text = content.text_content
+
+
+def need(test, *classes):
+    """Skip a test that cannot run here, and say why.
+
+    :param classes: daemons that it starts.
+    """
+    for cls in classes:
+        reason = cls.missing()
+        if reason is None:
+            continue
+        if os.environ.get(REQUIRED):
+            test.fail('It has to run here, and cannot: ' + reason)
+        test.skipTest(reason)
+
+
+class TestCase(base.BaseTestCase):
+    """A test that starts daemons."""
+
+    #: Classes of :mod:`daemon` without which it cannot run.
+    NEEDS = ()
+
+    def setUp(self):
+        super().setUp()
+        need(self, *self.NEEDS)
+
+    def shared(self, cls):
+        """:returns: the running daemon that all tests here share."""
+        return daemon.shared(cls)

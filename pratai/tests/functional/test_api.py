@@ -170,7 +170,8 @@ class TestFailures(TestCase):
         self.assertEqual(
             ['pratai-conductor on node0 is down.',
              'pratai-executor on node1 is down.',
-             'No pratai-conductor is up and enabled.', 'No pratai-executor is up and enabled.',
+             'No pratai-conductor is up and enabled.',
+             'No pratai-executor is up and enabled.',
              'No runtime is available.'], answer['warnings'])
         response = self.upload('echo')
         self.assertEqual(503, response.status_int)

@@ -8,13 +8,12 @@ import sys
 
 import fixtures
 
-from prataiclient import client
-from prataiclient import exceptions
-
 from pratai.tests.functional import standalone
 from pratai.tests.integration import base
 from pratai.tests.integration import daemon
 from pratai.tests.integration.keystone import server
+from prataiclient import client
+from prataiclient import exceptions
 
 ECHO = '''import time
 

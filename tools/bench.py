@@ -8,6 +8,10 @@ compared with a target here: machines differ, and so do their neighbours.
 """
 
 import argparse
+import collections
+import contextlib
+import functools
+import glob
 import json
 import os
 import statistics
@@ -22,6 +26,20 @@ from pratai.tests.functional import standalone
 
 ECHO = 'def main(payload=None):\n    return payload\n'
 BODY = '{"payload":{"key":"value"}}'
+#: How often each load is repeated; the median of them counts.
+ROUNDS = 5
+FORK = '''
+import os, time
+taken = []
+for _ in range(50):
+    started = time.perf_counter()
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    taken.append(time.perf_counter() - started)
+print(sorted(taken)[25] * 1000)
+'''
 LOAD = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'load.py')
 
 
@@ -35,6 +53,13 @@ def figures(latencies):
     return {'p50_ms': round(statistics.median(latencies), 2),
             'p99_ms': round(percentile(latencies, 0.99), 2),
             'samples': len(latencies)}
+
+
+def yardstick():
+    """:returns: median ms that a bare Python takes to fork and to bury its
+        child: how fast this machine is at this moment."""
+    return float(subprocess.run([sys.executable, '-I', '-S', '-c', FORK],
+                                check=True, capture_output=True).stdout)
 
 
 class Bench:
@@ -54,9 +79,49 @@ class Bench:
         url = '%s/function/%s' % (self.pratai.webhook, function['id'])
         output = subprocess.run(
             [sys.executable, '-I', LOAD, url, str(callers),
-             amount or str(self.seconds), BODY],
+             amount or str(self.seconds / ROUNDS), BODY],
             check=True, capture_output=True, text=True).stdout
         return json.loads(output)
+
+    def rounds(self, loads):
+        """Put several loads on it in turns, a few rounds of them.
+
+        A neighbour of this machine that is busy for a while then spoils a
+        round of each, and not all of one.
+
+        :param loads: {name: callable that returns what load() does}.
+        """
+        found = {name: [] for name in loads}
+        for _ in range(ROUNDS):
+            for name, load in loads.items():
+                before = self._spent()
+                result = load()
+                result['spent'] = [
+                    (after - then) * 1000 / len(result['latencies'])
+                    for then, after in zip(before, self._spent())]
+                result['yardstick'] = yardstick()
+                found[name].append(result)
+        for name, results in found.items():
+            rates = [len(result['latencies']) / result['seconds']
+                     for result in results]
+            statuses = collections.Counter()
+            for result in results:
+                statuses.update(result['statuses'])
+            self.say(
+                name, per_second=round(statistics.median(rates)),
+                of_rounds='%d..%d' % (min(rates), max(rates)),
+                **figures([latency for result in results
+                           for latency in result['latencies']]),
+                service_cpu_ms=self._median(results, 'spent', 0),
+                instances_cpu_ms=self._median(results, 'spent', 1),
+                yardstick_ms=round(statistics.median(
+                    result['yardstick'] for result in results), 2),
+                statuses=dict(statuses))
+
+    @staticmethod
+    def _median(results, key, index):
+        return round(statistics.median(
+            result[key][index] for result in results), 2)
 
     # -- what is measured
 
@@ -74,37 +139,49 @@ class Bench:
         while pids:
             pid = pids.pop()
             found.append(pid)
-            path = '/proc/%d/task/%d/children' % (pid, pid)
-            with open(path) as file:
-                pids += [int(child) for child in file.read().split()]
+            for path in glob.glob('/proc/%d/task/*/children' % pid):
+                with contextlib.suppress(OSError), open(path) as file:
+                    pids += [int(child) for child in file.read().split()]
         return found
 
     def _rss(self):
         pages = 0
         for pid in self._tree():
-            with open('/proc/%d/statm' % pid) as file:
+            with contextlib.suppress(OSError), \
+                    open('/proc/%d/statm' % pid) as file:
                 pages += int(file.read().split()[1])
         return round(pages * os.sysconf('SC_PAGE_SIZE') / 2 ** 20, 1)
 
     def _cpu(self):
-        with open('/proc/%d/stat' % self.pratai.process.pid) as file:
-            fields = file.read().rsplit(')', 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf(
-            'SC_CLK_TCK')
+        return self._spent()[0]
+
+    def _spent(self):
+        """:returns: seconds of CPU of (the service, its instances)."""
+        tick = os.sysconf('SC_CLK_TCK')
+        service = instances = 0
+        for pid in self._tree():
+            try:
+                with open('/proc/%d/stat' % pid) as file:
+                    fields = file.read().rsplit(')', 1)[1].split()
+            except FileNotFoundError:
+                continue
+            if pid == self.pratai.process.pid:
+                service += int(fields[11]) + int(fields[12])
+            else:
+                instances += sum(int(field) for field in fields[11:15])
+        return service / tick, instances / tick
 
     def sync(self):
+        loads = {}
         for isolation in ('request', 'instance'):
             function = self.pratai.create('sync-' + isolation, ECHO,
                                           type='sync', isolation=isolation)
             self.load(function, 4, '200x')
             for callers in (1, 8, 16, 32):
-                result = self.load(function, callers)
-                self.say('wait, isolation=%s, %d callers'
-                         % (isolation, callers),
-                         per_second=round(len(result['latencies'])
-                                          / result['seconds']),
-                         **figures(result['latencies']),
-                         statuses=result['statuses'])
+                loads['wait, isolation=%s, %d callers' % (
+                    isolation, callers)] = functools.partial(
+                        self.load, function, callers)
+        self.rounds(loads)
 
     def cold(self):
         latencies = []
@@ -118,27 +195,35 @@ class Bench:
         self.say('cold start', **figures(latencies))
 
     def asynchronous(self):
-        function = self.pratai.create('async', ECHO)
-        self.load(function, 4, '200x')
+        loads = {}
+        for isolation in ('request', 'instance'):
+            function = self.pratai.create('async-' + isolation, ECHO,
+                                          isolation=isolation)
+            self._recorded(function, 4, 200)
+            loads['async to record, isolation=' + isolation] = (
+                functools.partial(self._recorded, function, 64, 1000))
+            if isolation == 'request':
+                for callers in (1, 16, 64):
+                    loads['async accepted, %d callers' % callers] = (
+                        functools.partial(self._accepted, function, callers))
+        self.rounds(loads)
+
+    def _accepted(self, function, callers):
+        result = self.load(function, callers)
         self._drained(function)
-        for callers in (1, 16, 64):
-            result = self.load(function, callers)
-            accepted = result['statuses'].get('202', 0)
-            self.say('async accepted, %d callers' % callers,
-                     per_second=round(accepted / result['seconds']),
-                     **figures(result['latencies']),
-                     statuses=result['statuses'])
-            self._drained(function)
-        count = 5000
+        return result
+
+    def _recorded(self, function, callers, count):
+        """As load(), with the time until the last one was recorded."""
+        before = self._count(function)
         started = time.perf_counter()
-        result = self.load(function, 64, '%dx' % count)
+        result = self.load(function, callers, '%dx' % count)
+        accepted = result['statuses']['202']
         self._drained(function)
-        taken = time.perf_counter() - started
-        rows = self._count(function, 'succeeded')
-        self.say('async, POST to recorded', requests=count,
-                 per_second=round(count / taken),
-                 accepted_per_second=round(count / result['seconds']),
-                 recorded_in_all=rows)
+        result['seconds'] = time.perf_counter() - started
+        recorded = self._count(function) - before
+        assert recorded == accepted, (recorded, accepted)
+        return result
 
     def _drained(self, function):
         standalone.until(lambda: not any(
@@ -146,13 +231,13 @@ class Bench:
                             status=status, limit=1)['requests']
             for status in ('queued', 'running')), seconds=600)
 
-    def _count(self, function, status):
-        total, url = 0, '/v1/requests?function_id=%s&status=%s&limit=1000' % (
-            function['id'], status)
+    def _count(self, function):
+        """:returns: how many requests of a function succeeded."""
+        total, url = 0, (
+            '%s/v1/requests?function_id=%s&status=succeeded&limit=1000'
+            % (self.pratai.api, function['id']))
         while url:
-            page = self.pratai.http.get(
-                url if url.startswith('http') else self.pratai.api + url
-            ).json()
+            page = self.pratai.http.get(url).json()
             total += len(page['requests'])
             url = page['next']
         return total
@@ -228,7 +313,8 @@ class Bench:
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--seconds', type=float, default=5,
-                        help='how long each load lasts (default: 5)')
+                        help='how long each load lasts, in all its rounds '
+                             '(default: 5)')
     parser.add_argument('--rows', type=int, default=1000000,
                         help='requests in the table for the lists')
     parser.add_argument('--json', help='file for the figures')

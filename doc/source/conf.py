@@ -5,11 +5,13 @@ copyright = '2026, Pratai developers'
 author = 'Pratai developers'
 
 extensions = [
+    'cliff.sphinxext',
     'openstackdocstheme',
     'oslo_config.sphinxconfiggen',
     'oslo_config.sphinxext',
     'oslo_policy.sphinxext',
     'oslo_policy.sphinxpolicygen',
+    'sphinx.ext.autodoc',
 ]
 
 # Of the samples that the configuration reference shows and offers.

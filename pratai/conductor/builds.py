@@ -1,25 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
 """Brings queued builds to executors."""
 
+import collections
 import logging
 
 from pratai import rpc
+from pratai.conductor import placement
 
 LOG = logging.getLogger(__name__)
 
 
-def assign(executors, running, most):
-    """Choose the executor for the next build: the one with the fewest.
+def choose(queued, executors, running, most):
+    """Choose what to build next, and where: the executor with the fewest.
 
-    :param executors: {incarnation: host}.
-    :param running: {incarnation: builds it runs}.
+    Projects take turns: nobody waits for all that another one has queued.
+
+    :param queued: dicts of id, project_id and runtime, oldest first.
+    :param executors: dicts as of ``Database.executors_up``.
+    :param running: dicts of executor_id and project_id of what is built.
     :param most: builds that one runs at once.
-    :returns: an incarnation, or None when all are busy.
+    :returns: (id of the build, executor), or None when there is nothing to
+        do or nobody to do it.
     """
-    free = [(running.get(incarnation, 0), host, incarnation)
-            for incarnation, host in executors.items()
-            if running.get(incarnation, 0) < most]
-    return min(free)[2] if free else None
+    busy = collections.Counter(one['executor_id'] for one in running)
+    turns = collections.Counter(one['project_id'] for one in running)
+    ranked = []
+    for build in queued:
+        turns[build['project_id']] += 1
+        ranked.append((turns[build['project_id']], build))
+    ranked.sort(key=lambda item: item[0])
+    for _, build in ranked:
+        free = [(busy[executor['incarnation']], executor['host'], executor)
+                for executor in executors
+                if busy[executor['incarnation']] < most
+                and placement.takes(executor, dict(build, image=None))]
+        if free:
+            return build['id'], min(free, key=lambda item: item[:2])[2]
+    return None
 
 
 class Builds:
@@ -32,23 +49,24 @@ class Builds:
 
     def run_once(self):
         """Claim and send what executors have room for."""
-        while self._db.build_queued():
-            hosts = {item['incarnation']: item['host']
-                     for item in self._executors()
-                     if not item['details'].get('draining')}
-            incarnation = assign(hosts, self._db.build_running(),
-                                 self._conf.builds_per_executor)
-            if incarnation is None:
+        while queued := self._db.build_queued():
+            chosen = choose(queued, self._executors(),
+                            self._db.build_running(),
+                            self._conf.builds_per_executor)
+            if chosen is None:
                 return
-            builds = self._db.build_claim(incarnation, 1, self._conf.lease)
+            build_id, executor = chosen
+            builds = self._db.build_claim(executor['incarnation'], 1,
+                                          self._conf.lease, build_id)
             if not builds:
-                return
+                continue  # another conductor was faster
             try:
-                self._executor.build(hosts[incarnation], incarnation, builds)
+                self._executor.build(executor['host'],
+                                     executor['incarnation'], builds)
             except rpc.Error as error:
                 # Its lease runs out and it is tried again.
                 LOG.warning('Cannot reach executor %s: %s',
-                            hosts[incarnation], error)
+                            executor['host'], error)
                 return
 
     def sweep(self):

@@ -10,6 +10,7 @@ import threading
 import time
 
 from pratai import rpc
+from pratai import states
 from pratai.conductor import placement
 
 LOG = logging.getLogger(__name__)
@@ -23,23 +24,29 @@ BACKOFF = 0.5
 LINGER = 0.05
 #: Seconds from one pass to the next while callers press.
 MOST_PATIENCE = 0.5
+#: Seconds for which what is known of a version is believed: it never
+#: changes, but its image may be built again, on another node.
+SPEC_SECONDS = 10
 
 
 class Dispatcher:
     """One thread that claims in batches and casts.
 
     :param executors: callable that returns the executors that are up.
+    :param rebuild: called with the spec of a version whose image is lost.
     :param pressed: callable; while it is true nothing is sent for a while,
         because those who wait to be accepted need the CPU more.
     """
 
-    def __init__(self, conf, database, executor_api, executors,
+    def __init__(self, conf, database, executor_api, executors, rebuild,
                  pressed=lambda: False):
         self._conf = conf.conductor
         self._db = database
         self._executor = executor_api
         self._executors = executors
+        self._rebuild = rebuild
         self._pressed = pressed
+        self._down_since = {}
         self._wake = threading.Event()
         self._stopped = False
         self._specs = {}
@@ -141,7 +148,7 @@ class Dispatcher:
         return {host: 2 * item['private']['max_running']
                 - held.get(item['incarnation'], 0)
                 for host, item in executors.items()
-                if not item['details'].get('draining')}
+                if placement.is_open(item)}
 
     def _function(self, function_id, executors, running, room, share):
         spec = self._current(function_id)
@@ -150,6 +157,10 @@ class Dispatcher:
         mine = sum(count for (function, _), count in running.items()
                    if function == function_id)
         hosts = [host for host in placement.order(spec['id'], room)
+                 if placement.takes(executors[host], spec)]
+        if not hosts:
+            self.stranded(spec, executors)
+        hosts = [host for host in hosts
                  if (spec['id'], host) not in self._refused]
         sent = False
         for host, count in placement.shares(
@@ -166,22 +177,45 @@ class Dispatcher:
         """:returns: the spec of the function's current version, which is
             what its requests run, whenever they were accepted; None when
             they cannot run now."""
-        version_id = self._db.current_version(function_id)
+        version_id, status = self._db.current_version(function_id)
         if version_id is None:
             self._db.give_up_queued(function_id, 'function.not_found',
                                     'The function was deleted.')
             return None
+        if status == states.ERROR:
+            self._db.give_up_queued(
+                function_id, 'function.in_error',
+                'The function could not be built again after its image was '
+                'lost.')
+            return None
         return self.spec(version_id)
+
+    def stranded(self, spec, executors):
+        """No executor takes a version: see that one can, in time.
+
+        :param executors: {host: executor} of those that are up.
+        """
+        now = time.monotonic()
+        for host in executors:
+            self._down_since.pop(host, None)
+        node = (spec['image'] or {}).get('node')
+        since = now
+        if node not in executors:
+            since = self._down_since.setdefault(node, now)
+        if placement.is_stranded(executors, spec, now - since,
+                                 self._conf.rebuild_after):
+            self._rebuild(spec['id'], spec['image'])
 
     def spec(self, version_id):
         """:returns: what executors need to know of a version, or None."""
-        spec = self._specs.get(version_id)
-        if spec is None:
+        spec, until = self._specs.get(version_id, (None, 0))
+        now = time.monotonic()
+        if until < now:
             spec = self._db.version_spec(version_id)
             if spec is not None:
                 if len(self._specs) > 10000:
                     self._specs.clear()
-                self._specs[version_id] = spec
+                self._specs[version_id] = spec, now + SPEC_SECONDS
         return spec
 
     def _send(self, spec, executor, count, room):

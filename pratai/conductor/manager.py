@@ -27,7 +27,8 @@ class ConductorManager:
         self._db = database
         self._executor = executor_rpcapi.ExecutorAPI(transport)
         self.dispatcher = dispatch.Dispatcher(
-            conf, database, self._executor, database.executors_up, **options)
+            conf, database, self._executor, database.executors_up,
+            self.image_missing, **options)
         self.builds = builds.Builds(
             conf, database, self._executor, database.executors_up)
         self._building = threading.Lock()
@@ -57,6 +58,20 @@ class ConductorManager:
         self.dispatcher.forget(version_ids)
         self._executor.retire(version_ids)
 
+    def image_missing(self, version_id, image):
+        """Build a version again whose image was lost.
+
+        What is queued waits for it. Nothing happens when it has another
+        image by now.
+
+        :param image: the one that was looked for.
+        """
+        self.dispatcher.forget([version_id])
+        if self._db.version_rebuild(version_id, image):
+            LOG.warning('The image of version %s is lost and built again',
+                        version_id)
+            self.build_hint()
+
     def versions(self):
         """:returns: ids of the versions whose images are to be kept."""
         return self._db.version_ids()
@@ -66,19 +81,25 @@ class ConductorManager:
 
         :returns: {'executors': [{'url', 'ticket'}] best first, 'seconds':
             how long this may be used}
-        :raises exception.Unavailable: there is no executor.
+        :raises exception.Unavailable: there is no executor, or no image.
         :raises exception.NotFound: there is no such function.
         """
-        version_id = self._db.current_version(function_id)
-        spec = version_id and self.dispatcher.spec(version_id)
-        if not spec:
+        version_id, _ = self._db.current_version(function_id)
+        if version_id is None:
             raise exception.NotFound('function', function_id)
-        executors = {item['host']: item['private']
-                     for item in self._db.executors_up()
-                     if not item['details'].get('draining')}
+        spec = self.dispatcher.spec(version_id)
+        if spec is None:
+            raise exception.Unavailable(
+                'The image of the function was lost and is built again.',
+                code='function.rebuilding')
+        up = {item['host']: item for item in self._db.executors_up()}
+        executors = {host: item['private'] for host, item in up.items()
+                     if placement.takes(item, spec)}
         if not executors:
-            raise exception.Unavailable('There is no executor.',
-                                        code='executor.unavailable')
+            self.dispatcher.stranded(spec, up)
+            raise exception.Unavailable(
+                'There is no executor for the runtime %s.' % spec['runtime'],
+                code='executor.unavailable')
         seconds = self._conf.conductor.place_seconds
         return {
             'seconds': seconds,
@@ -137,17 +158,19 @@ class ConductorManager:
     def heartbeat(self, host, incarnation, details, requests, builds):
         """An executor lives and holds these requests and builds.
 
-        :returns: {'known': False} when it has to register again.
+        :returns: {'known': whether it need not register again, 'state':
+            what an operator wants of it}
         """
-        if not self._db.service_beat('pratai-executor', host, incarnation,
-                                     details):
+        state = self._db.service_beat('pratai-executor', host, incarnation,
+                                      details)
+        if state is None:
             return {'known': False}
         lease = self._conf.conductor.lease
         if requests:
             self._db.renew(incarnation, requests, lease)
         if builds:
             self._db.build_renew(incarnation, builds, lease)
-        return {'known': True}
+        return {'known': True, 'state': state}
 
     def leave(self, host, incarnation):
         """An executor stops; what it did not finish is tried elsewhere."""

@@ -21,6 +21,47 @@ def order(version_id, hosts):
     return sorted(hosts, key=lambda host: (weight(host), host), reverse=True)
 
 
+def takes(executor, spec):
+    """Whether an executor may be given work of a version.
+
+    :param executor: as of ``Database.executors_up``.
+    :param spec: with runtime, and image: that has ``node`` when it is on
+        one node only; None when it is still to be built.
+    """
+    node = (spec['image'] or {}).get('node')
+    return (is_open(executor) and node in (None, executor['host'])
+            and spec['runtime'] in executor['details']['runtimes'])
+
+
+def is_open(executor):
+    """Whether an executor is to be given any work."""
+    return (executor['state'] == 'enabled'
+            and not executor['details'].get('draining'))
+
+
+def is_stranded(executors, spec, down_for, patience):
+    """Whether a version has to be built again to run at all.
+
+    Its image is on one node, which an operator keeps from work, or which
+    was down for so long that it may not come back; and there is another
+    executor that could run it.
+
+    :param executors: {host: executor} of those that are up.
+    :param down_for: seconds for which the node was seen to be down.
+    :param patience: seconds.
+    """
+    node = (spec['image'] or {}).get('node')
+    if node is None:
+        return False
+    if node in executors:
+        if is_open(executors[node]):
+            return False
+    elif down_for < patience:
+        return False
+    return any(takes(executor, dict(spec, image=None))
+               for executor in executors.values())
+
+
 def shares(queued_room, ranked, room):
     """Spread attempts over executors: the first ones are filled first.
 

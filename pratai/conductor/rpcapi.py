@@ -34,6 +34,10 @@ class ConductorAPI(rpc.Client):
         instances, and keep the images, which the successors share."""
         self._cast('retire', version_ids=version_ids)
 
+    def image_missing(self, version_id, image):
+        """Say that an image is not there any more. May be lost."""
+        self._cast('image_missing', version_id=version_id, image=image)
+
     def versions(self):
         """:returns: ids of the versions whose images are to be kept."""
         return self._call('versions', timeout=LATER)

@@ -19,6 +19,11 @@ OPTS = [
     cfg.IntOpt('batch', default=64, min=1, max=1000,
                help='Most requests claimed for one executor in one '
                     'transaction and sent in one message.'),
+    cfg.FloatOpt('rebuild_after', default=60.0, min=0,
+                 help='Seconds after which a function whose image is on a '
+                      'node that is down is built again on another one. '
+                      'With a registry every node can have every image, and '
+                      'nothing has to wait or to be built.'),
     cfg.IntOpt('builds_per_executor', default=2, min=1,
                help='Builds that one executor runs at once.'),
     cfg.FloatOpt('place_seconds', default=30.0, min=1,

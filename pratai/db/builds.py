@@ -2,6 +2,7 @@
 """The life of builds; their change of status is fenced like a request's."""
 
 import datetime
+import uuid
 
 import sqlalchemy as sa
 
@@ -10,6 +11,8 @@ from pratai.db import base
 from pratai.db import models
 
 Build = models.Build
+#: Builds that are looked at when one is chosen.
+MOST_QUEUED = 200
 
 
 class Builds:
@@ -19,16 +22,19 @@ class Builds:
         with self.reader() as session:
             return list(session.scalars(sa.select(models.Version.id)))
 
-    def build_claim(self, executor_id, limit, lease):
+    def build_claim(self, executor_id, limit, lease, build_id=None):
         """Give queued builds to an executor, oldest first.
 
+        :param build_id: only this one.
         :returns: dicts of all that a builder needs.
         """
         now = base.now()
         with self.writer() as session:
+            query = sa.select(Build.id).where(Build.status == states.QUEUED)
+            if build_id is not None:
+                query = query.where(Build.id == build_id)
             ids = session.scalars(
-                sa.select(Build.id).where(Build.status == states.QUEUED)
-                .order_by(Build.created_at).limit(limit)
+                query.order_by(Build.created_at).limit(limit)
                 .with_for_update(skip_locked=True)).all()
             if not ids:
                 return []
@@ -54,18 +60,47 @@ class Builds:
                     for build, version, package in rows]
 
     def build_running(self):
-        """:returns: {executor_id: builds running there}."""
+        """:returns: dicts of executor_id and project_id, one a running
+            build."""
+        query = sa.select(
+            Build.executor_id, models.Function.project_id
+        ).join(models.Function, models.Function.id == Build.function_id
+               ).where(Build.status == states.RUNNING)
         with self.reader() as session:
-            return dict(session.execute(
-                sa.select(Build.executor_id, sa.func.count())
-                .where(Build.status == states.RUNNING)
-                .group_by(Build.executor_id)).all())
+            return [row._asdict() for row in session.execute(query)]
 
     def build_queued(self):
-        """:returns: whether any build waits."""
+        """:returns: the oldest builds that wait, as dicts of id, project_id
+            and runtime."""
+        query = sa.select(
+            Build.id, models.Function.project_id, models.Version.runtime
+        ).join(models.Function, models.Function.id == Build.function_id
+               ).join(models.Version, models.Version.id == Build.version_id
+                      ).where(Build.status == states.QUEUED
+                              ).order_by(Build.created_at).limit(MOST_QUEUED)
         with self.reader() as session:
-            return session.scalar(sa.select(Build.id).where(
-                Build.status == states.QUEUED).limit(1)) is not None
+            return [row._asdict() for row in session.execute(query)]
+
+    def version_rebuild(self, version_id, image):
+        """Queue another build of a version whose image was lost.
+
+        The function stays what it is: what is queued waits.
+
+        :param image: the one that was lost.
+        :returns: whether this changed anything: not when the version has
+            another image by now.
+        """
+        with self.writer() as session:
+            version = session.get(models.Version, version_id,
+                                  with_for_update=True)
+            if version is None or image is None or version.image != image:
+                return False
+            version.image = None
+            session.add(Build(
+                id=uuid.uuid4().hex, function_id=version.function_id,
+                version_id=version_id, status=states.QUEUED,
+                created_at=base.now()))
+        return True
 
     def build_log(self, build_id, attempt, text):
         """Append to the log of a running build.

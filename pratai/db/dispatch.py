@@ -304,10 +304,13 @@ class Dispatch:
                 execution_options={'synchronize_session': False}).rowcount
 
     def current_version(self, function_id):
-        """:returns: the id of a function's version; None when gone."""
+        """:returns: (id of a function's version, status of the function);
+            (None, None) when it is gone."""
         with self.reader() as session:
-            return session.scalar(sa.select(models.Function.version_id).where(
-                models.Function.id == function_id))
+            row = session.execute(
+                sa.select(models.Function.version_id, models.Function.status)
+                .where(models.Function.id == function_id)).first()
+        return (None, None) if row is None else tuple(row)
 
     def version_spec(self, version_id):
         """:returns: what an executor needs to know to run a version, as

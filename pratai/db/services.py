@@ -50,15 +50,15 @@ class Services:
                                 .values(**values))
 
     def service_beat(self, binary, host, incarnation, details):
-        """:returns: False when the list does not have this life of the
-            process: it has to register again."""
+        """:returns: the state that operators want it to have; None when
+            the list does not have this life of the process: it has to
+            register again."""
+        where = (Service.binary == binary, Service.host == host,
+                 Service.incarnation == incarnation)
         with self.writer() as session:
-            return session.execute(
-                sa.update(Service).where(
-                    Service.binary == binary, Service.host == host,
-                    Service.incarnation == incarnation)
-                .values(updated_at=base.now(), details=details)
-            ).rowcount == 1
+            session.execute(sa.update(Service).where(*where).values(
+                updated_at=base.now(), details=details))
+            return session.scalar(sa.select(Service.state).where(*where))
 
     def service_remove(self, binary, host, incarnation):
         """Take a process off the list that stopped in order.

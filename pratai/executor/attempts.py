@@ -20,17 +20,21 @@ class Attempts:
     """Runs in the executor's event loop, but for :meth:`held`.
 
     :param report: called with each result, see ``Database.record``.
+    :param missing: called with the id and image of a version whose image is
+        not there. May block: it is called in a thread.
     """
 
-    def __init__(self, conf, instances, report, host, incarnation):
+    def __init__(self, conf, instances, report, host, incarnation, missing):
         self._conf = conf.executor
         self._instances = instances
         self._report = report
+        self._missing = missing
         self._host = host
         self._incarnation = incarnation
         self._tasks = {}
         self._numbers = {}
         self._closed = False
+        self._paused = False
         self._calls = {}
         self._cancelled = set()
         self._idle = asyncio.Event()
@@ -71,10 +75,8 @@ class Attempts:
             self._numbers[request_id] = max(self._numbers[request_id],
                                             attempt['attempt'])
             return
-        if self._closed:
-            self._give_back(spec, attempt, lost=False)
-            return
-        if len(self._tasks) >= 4 * self._conf.max_running:
+        if (self._closed or self._paused
+                or len(self._tasks) >= 4 * self._conf.max_running):
             self._give_back(spec, attempt, lost=False)
             return
         self._hold(request_id, attempt['attempt'],
@@ -86,7 +88,7 @@ class Attempts:
         try:
             result = await self._run(spec, request_id, attempt['attempt'],
                                      attempt['payload'].encode())
-        except exception.Busy:
+        except exception.Unavailable:
             self._give_back(spec, attempt, lost=False)
             return
         except exception.PrataiError as error:
@@ -125,7 +127,8 @@ class Attempts:
         :param payload: JSON text as bytes.
         :param created_at: when it was accepted, seconds since 1970.
         :returns: the result, see ``Database.record``, response as bytes.
-        :raises exception.Busy: there was no room: nothing was recorded.
+        :raises exception.Unavailable: it cannot be run here now: nothing
+            was recorded.
         """
         row = {'project_id': spec['project_id'],
                'function_id': spec['function_id'], 'version_id': spec['id'],
@@ -133,12 +136,14 @@ class Attempts:
                'executor': self._host, 'executor_id': self._incarnation}
         record = {'id': request_id, 'attempt': 1, 'request': row,
                   'payload': payload.decode()}
-        if self._closed:
-            raise exception.Busy('The executor is being stopped.')
+        if self._closed or self._paused:
+            raise exception.Unavailable(
+                'The executor takes no more requests.',
+                code='executor.closing')
         self._hold(request_id, 1, asyncio.current_task())
         try:
             result = await self._run(spec, request_id, 1, payload, record)
-        except exception.Busy:
+        except exception.Unavailable:
             raise
         except exception.PrataiError as error:
             result = (_failed_start(error)
@@ -191,6 +196,12 @@ class Attempts:
         try:
             outcome, start = await self._instances.run(spec, request,
                                                        started)
+        except exception.ImageMissing as error:
+            LOG.warning('%s', error.detail)
+            asyncio.get_running_loop().run_in_executor(
+                None, self._missing, spec['id'], spec['image'])
+            raise exception.Unavailable(error.detail,
+                                        code=error.code) from error
         finally:
             if show is not None:
                 show.cancel()
@@ -210,6 +221,10 @@ class Attempts:
                 'started_at': outcome.started_at,
                 'finished_at': outcome.finished_at, 'response': response,
                 'logs': outcome.logs, 'truncated': outcome.truncated}
+
+    def pause(self, paused):
+        """Take nothing more, or take it again."""
+        self._paused = paused
 
     async def drain(self, seconds):
         """Take no more; wait until nothing is in hand, or the time is

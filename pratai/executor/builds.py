@@ -140,6 +140,9 @@ class Builds:
             runtime=runtime,
             module=build['module'], requirements=build['requirements']), log)
         log('Importing the function.')
+        # Where it is, unless every node can have it; and which one it is.
+        image = dict(image, build=build['build_id'],
+                     node=None if image.get('shared') else self._conf.host)
         spec = dict(build, id=build['version_id'], image=image)
         asyncio.run_coroutine_threadsafe(
             self._instances.check(spec), self._loop).result()

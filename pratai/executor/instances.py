@@ -215,10 +215,11 @@ class Instances:
         finally:
             await new.stop()
 
-    def expire(self):
-        """Stop what was idle for too long."""
-        for name in pool.expired(self._views(), time.monotonic(),
-                                 self._conf.executor.idle_seconds):
+    def expire(self, drain=False):
+        """Stop what was idle for too long; to drain, all that is idle."""
+        for name in pool.expired(
+                self._views(), time.monotonic(),
+                0 if drain else self._conf.executor.idle_seconds):
             self._drop(self._instances[name])
         self._serve()
 

@@ -59,6 +59,7 @@ class ExecutorService:
         self._memory = node_memory(conf)
         self._stopped = threading.Event()
         self._draining = False
+        self._state = 'enabled'
         self._registered = False
         # NOTE: sandboxes end with the thread that started them (see the
         # process driver): threads of this pool live as long as it does.
@@ -126,7 +127,8 @@ class ExecutorService:
             self._threads)
         self._attempts = attempts.Attempts(
             self._conf, self._instances, self._reporter.add,
-            self._conf.host, self._incarnation)
+            self._conf.host, self._incarnation,
+            self._conductor.image_missing)
         self._builds = builds.Builds(
             self._conf, self._builder, self._runtimes, self._instances,
             self._conductor, self._loop, self._stopped)
@@ -148,7 +150,7 @@ class ExecutorService:
     async def _expire(self):
         while True:
             await asyncio.sleep(EXPIRE_INTERVAL)
-            self._instances.expire()
+            self._instances.expire(drain=self._state == 'draining')
 
     # -- heartbeat
 
@@ -164,7 +166,13 @@ class ExecutorService:
                 'memory_used': self._instances.memory_used,
                 'running': self._instances.running,
                 'instances': len(self._instances),
-                'draining': self._draining}
+                'draining': self._draining,
+                'drained': self._is_drained()}
+
+    def _is_drained(self):
+        return (self._state == 'draining' and not self._instances.running
+                and not len(self._instances) and not self._attempts.held()
+                and not self._builds.held() and not self._reporter.pending())
 
     def _heartbeat(self):
         if not self._registered:
@@ -177,6 +185,11 @@ class ExecutorService:
             self._builds.held())
         if not answer['known']:
             self._register()
+        elif answer['state'] != self._state:
+            LOG.info('This executor is to be %s', answer['state'])
+            self._state = answer['state']
+            self._loop.call_soon_threadsafe(
+                self._attempts.pause, self._state != 'enabled')
 
     def _register(self):
         self._conductor.register(

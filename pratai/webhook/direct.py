@@ -50,7 +50,7 @@ class DirectPath:
             raise exception.Busy('Too many callers wait for a response.')
         try:
             answer = self._try(function, request_id, payload, fresh=False)
-            if answer.status in STALE:
+            if answer.status in STALE or _gone(answer):
                 answer = self._try(function, request_id, payload, fresh=True)
             return answer
         finally:
@@ -132,6 +132,11 @@ class DirectPath:
             return connections.Connection(url, CONNECT_TIMEOUT)
         except OSError as error:
             raise _Unreachable(error) from error
+
+
+def _gone(answer):
+    """:returns: whether to ask where the function lives now."""
+    return answer.status == 503 and b'"service.busy"' not in answer.body
 
 
 class _Unreachable(Exception):

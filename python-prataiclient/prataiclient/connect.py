@@ -18,6 +18,8 @@ from prataiclient import client as pratai_client
 from prataiclient import exceptions
 from prataiclient import http
 
+#: What stands for a token where there is no Keystone: user:project.
+ADMIN_TOKEN = 'admin:admin'
 DEFAULT_URL = 'http://localhost:9998'
 
 #: setting -> the environment variables that set it, the first one wins

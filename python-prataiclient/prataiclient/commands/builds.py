@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """pratai function-builds and function-package."""
 
-import os
-import re
-
-from prataiclient import exceptions
+from prataiclient.commands import actions
 from prataiclient.commands import base
 from prataiclient.commands import functions
 
@@ -28,16 +25,16 @@ class FunctionBuilds(base.Lister):
 
     def take_action(self, parsed_args):
         function = self.client.functions.find(parsed_args.function)
-        self._builds = self.client.functions.builds(function.id)
-        if parsed_args.log and not self._builds:
-            raise exceptions.PrataiError(
-                'Function %s has no build' % function.name)
-        return self.rows(_COLUMNS, self._builds)
+        self._newest = None
+        if parsed_args.log:
+            self._newest = actions.newest_build(self, function)
+            return self.rows(_COLUMNS, [self._newest])
+        return self.rows(_COLUMNS, self.client.functions.builds(function.id))
 
     def produce_output(self, parsed_args, column_names, data):
-        if not parsed_args.log:
+        if self._newest is None:
             return super().produce_output(parsed_args, column_names, data)
-        self.app.stdout.write(self._builds[0].log or '')
+        self.app.stdout.write(self._newest.log or '')
 
 
 class FunctionPackage(base.Command):
@@ -54,25 +51,5 @@ class FunctionPackage(base.Command):
         return parser
 
     def take_action(self, parsed_args):
-        function = self.client.functions.find(parsed_args.function)
-        output = parsed_args.output or self._free_name(function)
-        content = self.client.functions.package(function.id)
-        if output == '-':
-            self.app.stdout.flush()
-            self.app.stdout.buffer.write(content)
-            return
-        with open(output, 'wb') as f:
-            f.write(content)
-        self.tell('wrote %s' % output)
-
-    @staticmethod
-    def _free_name(function):
-        # A name may hold anything, a path above this directory as well.
-        name = function.name
-        if not re.match(r'\w[\w.-]*$', name):
-            name = function.id
-        name += '.zip'
-        if os.path.exists(name):
-            raise exceptions.InvalidInput(
-                '%s exists already; --output %s replaces it' % (name, name))
-        return name
+        actions.save_package(self, parsed_args.function, parsed_args.output,
+                             '--output')

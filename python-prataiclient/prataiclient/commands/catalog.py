@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """pratai runtime-*, event-* and cluster-status."""
 
+from prataiclient.commands import arguments
 from prataiclient.commands import base
+from prataiclient.commands import common
 
 _RUNTIME_LIST = [('runtime_id', 'id')] + [(name, name) for name in (
     'name', 'language', 'version', 'status', 'default', 'description')]
@@ -23,9 +25,8 @@ class RuntimeShow(base.ShowOne):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument(
-            'runtime', metavar='RUNTIME',
-            help='name or id of the runtime, or the beginning of its id')
+        parser.add_argument('runtime', metavar='RUNTIME',
+                            help=arguments.RUNTIME_HELP)
         return parser
 
     def take_action(self, parsed_args):
@@ -89,7 +90,7 @@ class ClusterStatus(base.ShowOne):
     def take_action(self, parsed_args):
         status = self.client.status.get()
         services = [one.to_dict() for one in status.services]
-        if not base.structured(parsed_args):
+        if not common.structured(parsed_args):
             services = ['%s on %s: %s' % (one.binary, one.host, one.status)
                         for one in status.services]
         return (['status', 'services', 'warnings'],

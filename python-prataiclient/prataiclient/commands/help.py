@@ -6,6 +6,7 @@ import argparse
 from cliff import help as cliff_help
 
 from prataiclient.commands import base
+from prataiclient.commands import common
 
 #: Settings of prataiclient.connect that have an option, with its help.
 SETTINGS = {
@@ -79,7 +80,7 @@ def build_parser(version):
     return parser
 
 
-class Help(base.Plain, cliff_help.HelpCommand):
+class Help(base.Plain, common.Common, cliff_help.HelpCommand):
     """Show the commands, or all about one of them"""
 
     def take_action(self, parsed_args):

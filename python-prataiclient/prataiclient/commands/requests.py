@@ -3,6 +3,8 @@
 
 from prataiclient import exceptions
 from prataiclient import resources
+from prataiclient.commands import actions
+from prataiclient.commands import arguments
 from prataiclient.commands import base
 from prataiclient.v1 import base as v1_base
 
@@ -21,10 +23,9 @@ _COLUMNS = [
     'max_attempts', 'start', 'executor', 'created_at', 'started_at',
     'finished_at', 'duration', 'payload', 'response')]
 
-_ID_HELP = 'id of the request, or the beginning of it'
+_ID_HELP = arguments.REQUEST_HELP
 #: What may stand before the = of --filter.
 _KEYS = ('request_id', 'id', 'function_id', 'function', 'status')
-DEFAULT_LIMIT = 100
 
 
 class RequestList(base.Lister):
@@ -47,11 +48,8 @@ class RequestList(base.Lister):
         parser.add_argument('--status',
                             choices=sorted(resources.REQUEST_STATES),
                             help='only those in this status')
-        parser.add_argument('--limit', metavar='N', type=base.positive,
-                            default=DEFAULT_LIMIT,
-                            help='at most so many, by default %(default)s')
-        parser.add_argument('--marker', metavar='ID',
-                            help='begin after the request with this id')
+        arguments.add_paging(parser, self.program, 'request',
+                             default=arguments.REQUEST_LIMIT)
         base.add_projects(parser, 'requests')
         return parser
 
@@ -64,16 +62,9 @@ class RequestList(base.Lister):
             wanted.update(self._function(parsed_args.function))
         if parsed_args.status:
             wanted['status'] = parsed_args.status
-        # One more than is shown, to know whether there are more.
-        found = self.client.requests.list(
-            limit=parsed_args.limit + 1, marker=parsed_args.marker, **wanted)
-        if len(found) > parsed_args.limit:
-            found.pop()
-            self.tell('There are more than %s; --limit shows more of them, '
-                      '--marker %s the next ones'
-                      % (parsed_args.limit, found[-1].id))
-        return self.rows(_LIST_COLUMNS + base.project_columns(parsed_args),
-                         found)
+        return self.rows(
+            _LIST_COLUMNS + base.project_columns(parsed_args),
+            actions.page(self, self.client.requests, parsed_args, **wanted))
 
     def _understand(self, text):
         """Which parameters of the API a --filter stands for."""
@@ -156,17 +147,7 @@ class RequestLogs(base.Command):
         return parser
 
     def take_action(self, parsed_args):
-        id = self.client.requests.find(parsed_args.request).id
-        if parsed_args.follow:
-            pieces = self.client.requests.follow(id)
-        else:
-            pieces = [self.client.requests.logs(id)]
-        last = None
-        for last in pieces:
-            self.app.stdout.write(last.logs)
-            self.app.stdout.flush()
-        if last.truncated:
-            self.tell('The output was longer than the server keeps')
+        actions.print_log(self, parsed_args.request, parsed_args.follow)
 
 
 class RequestCancel(base.Command):
@@ -179,12 +160,7 @@ class RequestCancel(base.Command):
         return parser
 
     def take_action(self, parsed_args):
-        return self.each(parsed_args.requests, self._cancel)
-
-    def _cancel(self, wanted):
-        request = self.client.requests.find(wanted)
-        request = self.client.requests.cancel(request.id)
-        self.tell('cancelled %s (%s)' % (request.id, request.status))
+        return self.each(parsed_args.requests, actions.cancel_request)
 
 
 class RequestDelete(base.Command):
@@ -197,9 +173,4 @@ class RequestDelete(base.Command):
         return parser
 
     def take_action(self, parsed_args):
-        return self.each(parsed_args.requests, self._delete)
-
-    def _delete(self, wanted):
-        request = self.client.requests.find(wanted)
-        self.client.requests.delete(request.id)
-        self.tell('deleted %s' % request.id)
+        return self.each(parsed_args.requests, actions.delete_request)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """pratai service-list, -show, -enable, -disable, -drain."""
 
+from prataiclient.commands import actions
 from prataiclient.commands import base
 from prataiclient.v1 import services
 
@@ -43,13 +44,10 @@ class _Set(base.ShowOne):
         return parser
 
     def take_action(self, parsed_args):
-        service = self.client.services.find(parsed_args.service)
-        service = self.client.services.set_state(
-            service.id, self.state, getattr(parsed_args, 'reason', None))
-        return self.fields(_COLUMNS, self._after(parsed_args, service))
-
-    def _after(self, parsed_args, service):
-        return service
+        return self.fields(_COLUMNS, actions.set_service(
+            self, parsed_args.service, self.state,
+            getattr(parsed_args, 'reason', None),
+            getattr(parsed_args, 'wait', False)))
 
 
 class ServiceEnable(_Set):
@@ -81,12 +79,6 @@ class ServiceDrain(_Set):
         parser.add_argument('--wait', action='store_true',
                             help='return when nothing is left on it')
         return parser
-
-    def _after(self, parsed_args, service):
-        if not parsed_args.wait:
-            return service
-        self.tell('waiting for %s to finish ...' % service.host)
-        return self.client.services.wait_drained(service.id)
 
 
 def _add_service(parser):

@@ -66,7 +66,7 @@ class TestExecute(base.TestCase):
             self.fails(
                 "^Function %s failed: ValueError: no no; its output: 'pratai "
                 r"request-logs \w{32}' \(function.failed\)$" % name,
-                'function-execute', name, '--wait')
+                '-q', 'function-execute', name, '--wait')
         # Nobody waits for this one.
         self.ok('function-execute', 'two')
 

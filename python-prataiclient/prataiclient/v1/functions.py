@@ -8,6 +8,7 @@ from prataiclient import exceptions
 from prataiclient import http as pratai_http
 from prataiclient import resources
 from prataiclient.v1 import base
+from prataiclient.v1 import requests
 
 #: Seconds that a sync call may take beyond the function's own timeout: for
 #: room to be found, and the function to be loaded.
@@ -145,13 +146,16 @@ class Functions(base.Manager):
             if function.status != 'building':
                 return function
 
-    def execute(self, function, payload=None):
+    def execute(self, function, payload=None, wait=False, on_queued=None):
         """Call a function.
 
         :param function: a Function as get, find, create or wait return it
         :param payload: a JSON value
-        :returns: Execution; of an async function without a response: see
-            ``requests.wait``
+        :param wait: True: wait for the response of an async function too
+        :param on_queued: called with the id of the request when that is
+            waited for
+        :returns: Execution; of an async function that is not waited for
+            only with request_id, for ``requests.wait``
         :raises: ExecutionFailed where the function was called in vain,
             other HTTPErrors where it was not called
         """
@@ -162,8 +166,13 @@ class Functions(base.Manager):
         status = response.headers.get('X-Pratai-Status')
         if response.status_code == 202:
             body = pratai_http.read_json(response)
+            execution_id = body.get('request_id')
+            if wait:
+                if on_queued:
+                    on_queued(execution_id)
+                return self._outcome(function, execution_id)
             return resources.Execution(
-                request_id=body.get('request_id'), status='queued')
+                request_id=execution_id, status='queued')
         if response.status_code >= 400:
             if status and status != 'succeeded':
                 error = exceptions.read_error(response)
@@ -181,3 +190,13 @@ class Functions(base.Manager):
             request_id=execution_id, status=status or 'succeeded',
             response=value, duration=float(duration) if duration else None,
             start=response.headers.get('X-Pratai-Start'))
+
+    def _outcome(self, function, id):
+        request = requests.Requests(self.http).wait(id)
+        if request.status != 'succeeded':
+            raise exceptions.ExecutionFailed(
+                function.name, id, request.status, request.detail,
+                request.code)
+        return resources.Execution(
+            request_id=id, status=request.status, response=request.response,
+            duration=request.duration, start=request.start)

@@ -45,17 +45,92 @@ class TestShares(base.BaseTestCase):
                              placement.shares(queued, ranked, room))
 
 
-class TestAssign(base.BaseTestCase):
+def executor(host, state='enabled', draining=False, runtimes=('py',)):
+    return {'host': host, 'incarnation': 'i-' + host, 'state': state,
+            'details': {'draining': draining, 'runtimes': list(runtimes)}}
+
+
+def spec(node=None, runtime='py'):
+    return {'id': 'v', 'runtime': runtime, 'image': {'node': node}}
+
+
+class TestTakes(base.BaseTestCase):
 
     def test_table(self):
-        executors = {'i1': 'a', 'i2': 'b'}
-        for running, expected in [
-            ({}, 'i1'),
-            ({'i1': 1}, 'i2'),
-            ({'i1': 1, 'i2': 1}, 'i1'),
-            ({'i1': 2, 'i2': 2}, None),
-            ({'gone': 9}, 'i1'),
+        for one, wanted, expected in [
+            (executor('a'), spec(), True),
+            (executor('a'), spec(node='a'), True),
+            (executor('a'), spec(node='b'), False),
+            (executor('a'), spec(runtime='other'), False),
+            (executor('a'), dict(spec(), image=None), True),
+            (executor('a', state='disabled'), spec(), False),
+            (executor('a', state='draining'), spec(), False),
+            (executor('a', draining=True), spec(), False),
         ]:
-            self.assertEqual(expected,
-                             builds.assign(executors, running, 2))
-        self.assertIsNone(builds.assign({}, {}, 2))
+            self.assertEqual(expected, placement.takes(one, wanted),
+                             (one, wanted))
+
+
+class TestIsStranded(base.BaseTestCase):
+
+    def test_table(self):
+        for executors, wanted, down_for, expected in [
+            # Any node can have it.
+            ([executor('a')], spec(), 100, False),
+            # Its node is up.
+            ([executor('a'), executor('b')], spec('a'), 0, False),
+            # Its node may come back, or not.
+            ([executor('b')], spec('a'), 5, False),
+            ([executor('b')], spec('a'), 60, True),
+            # An operator keeps its node from work.
+            ([executor('a', state='draining'), executor('b')], spec('a'), 0,
+             True),
+            ([executor('a', draining=True), executor('b')], spec('a'), 0,
+             True),
+            # Nobody else could run it.
+            ([executor('a', state='disabled')], spec('a'), 0, False),
+            ([executor('b', runtimes=['other'])], spec('a'), 60, False),
+            ([], spec('a'), 60, False),
+        ]:
+            self.assertEqual(expected, placement.is_stranded(
+                {one['host']: one for one in executors}, wanted, down_for,
+                60), (executors, wanted, down_for))
+
+
+class TestChoose(base.BaseTestCase):
+
+    def test_table(self):
+        a, b = executor('a'), executor('b')
+        for running, expected in [
+            ([], a),
+            (['i-a'], b),
+            (['i-a', 'i-b'], a),
+            (['i-a', 'i-b', 'i-b', 'i-a'], None),
+            (['gone'] * 9, a),
+        ]:
+            chosen = builds.choose(
+                [{'id': 'x', 'project_id': 'p', 'runtime': 'py'}], [a, b],
+                [{'executor_id': one, 'project_id': 'q'} for one in running],
+                2)
+            self.assertEqual(expected and ('x', expected), chosen)
+
+    def test_projects_take_turns(self):
+        queued = [{'id': 'a%d' % n, 'project_id': 'a', 'runtime': 'py'}
+                  for n in range(3)]
+        queued.append({'id': 'b0', 'project_id': 'b', 'runtime': 'py'})
+        chosen, _ = builds.choose(queued, [executor('a')], [], 2)
+        self.assertEqual('a0', chosen)
+        running = [{'executor_id': 'i-a', 'project_id': 'a'}]
+        chosen, _ = builds.choose(queued[1:], [executor('a')], running, 2)
+        self.assertEqual('b0', chosen)
+
+    def test_one_that_nobody_can_build_blocks_no_other(self):
+        queued = [{'id': 'x', 'project_id': 'p', 'runtime': 'other'},
+                  {'id': 'y', 'project_id': 'p', 'runtime': 'py'}]
+        self.assertEqual('y', builds.choose(queued, [executor('a')], [],
+                                            2)[0])
+
+    def test_nothing_to_do(self):
+        self.assertIsNone(builds.choose([], [executor('a')], [], 2))
+        self.assertIsNone(builds.choose(
+            [{'id': 'x', 'project_id': 'p', 'runtime': 'py'}], [], [], 2))

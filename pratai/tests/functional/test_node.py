@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What operators do to a node, and what happens to it."""
+
+import os
+import shutil
+
+from oslotest import base
+
+from pratai.tests.functional import standalone
+
+ECHO = 'def main(payload):\n    return payload\n'
+SLEEPY = '''
+import time
+
+
+def main(payload):
+    print('started', flush=True)
+    time.sleep(payload)
+    return 'slept'
+'''
+
+
+class TestNode(base.BaseTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.pratai = self.useFixture(standalone.Standalone({
+            ('executor', 'heartbeat_interval'): 0.2,
+            ('conductor', 'rebuild_after'): 1}))
+
+    def executor(self):
+        service, = [one for one in self.pratai.get('/v1/services')['services']
+                    if one['binary'] == 'pratai-executor']
+        return service
+
+    def put(self, state):
+        """Have the executor in a state, and let it know."""
+        url = '%s/v1/services/%s' % (self.pratai.api, self.executor()['id'])
+        response = self.pratai.http.patch(url, json={'state': state},
+                                          timeout=60)
+        self.assertEqual(200, response.status_code, response.text)
+
+    def status(self, request_id):
+        return self.pratai.get('/v1/requests/' + request_id)['status']
+
+    def instances(self):
+        return len(os.listdir(os.path.join(self.pratai.state_path, 'run')))
+
+    def test_a_drained_node_finishes_and_takes_no_more(self):
+        sleepy = self.pratai.create('sleepy', SLEEPY)
+        sync = self.pratai.create('sync', ECHO, type='sync')
+        running = self.pratai.post(sleepy, 2).json()['request_id']
+        standalone.until(lambda: self.pratai.logs(running) == 'started\n')
+        self.assertEqual('x', self.pratai.post(sync, 'x').json())
+        self.put('draining')
+        waiting = self.pratai.post(sleepy, 0).json()['request_id']
+        standalone.until(
+            lambda: self.pratai.post(sync, 'x').status_code == 503)
+        refused = self.pratai.post(sync, 'x')
+        self.assertEqual('executor.unavailable', refused.json()['code'])
+        self.assertIn('Retry-After', refused.headers)
+        self.assertEqual('succeeded',
+                         self.pratai.finished(running)['status'])
+        standalone.until(lambda: self.executor()['details']['drained'])
+        self.assertEqual(0, self.instances())
+        self.assertEqual('queued', self.status(waiting))
+        # It outlasts a restart.
+        self.pratai.stop()
+        self.pratai.start()
+        self.assertEqual('draining', self.executor()['state'])
+        self.assertEqual('queued', self.status(waiting))
+        self.put('enabled')
+        self.assertEqual('succeeded',
+                         self.pratai.finished(waiting)['status'])
+        standalone.until(
+            lambda: self.pratai.post(sync, 'x').status_code == 200)
+
+    def test_a_disabled_node_keeps_its_instances(self):
+        function = self.pratai.create('echo', ECHO, type='sync')
+        self.pratai.post(function)
+        self.assertEqual(1, self.instances())
+        self.put('disabled')
+        standalone.until(
+            lambda: self.pratai.post(function).status_code == 503)
+        self.assertEqual(1, self.instances())
+        self.put('enabled')
+        standalone.until(
+            lambda: self.pratai.post(function).status_code == 200)
+        self.assertEqual('warm', self.pratai.post(function).headers[
+            'X-Pratai-Start'])
+
+    def lose_image(self):
+        """The image is gone behind our back, and nothing is warm."""
+        path = os.path.join(self.pratai.state_path, 'images')
+        for name in os.listdir(path):
+            shutil.rmtree(os.path.join(path, name))
+        self.put('draining')
+        standalone.until(lambda: not self.instances())
+        self.put('enabled')
+
+    def test_an_image_that_was_lost_is_built_again(self):
+        function = self.pratai.create('echo', ECHO)
+        self.lose_image()
+        request = self.pratai.finished(
+            self.pratai.post(function, 'x').json()['request_id'])
+        self.assertEqual(('succeeded', 'x'),
+                         (request['status'], request['response']))
+        builds = self.pratai.get('/v1/functions/%s/builds'
+                                 % function['id'])['builds']
+        self.assertEqual(['succeeded'] * 2,
+                         [build['status'] for build in builds])
+
+    def test_a_caller_is_told_when_the_image_was_lost(self):
+        function = self.pratai.create('echo', ECHO, type='sync')
+        self.lose_image()
+        codes = set()
+
+        def answered():
+            response = self.pratai.post(function, 'x')
+            if response.status_code == 503:
+                codes.add(response.json()['code'])
+                self.assertIn('Retry-After', response.headers)
+            return response.status_code == 200
+
+        standalone.until(answered)
+        self.assertTrue(codes)
+        self.assertLessEqual(codes, {
+            'platform.image_missing', 'function.rebuilding',
+            'executor.unavailable', 'executor.closing'})
+
+    def test_an_image_on_a_node_that_is_gone_is_built_again(self):
+        function = self.pratai.create('echo', ECHO)
+        # It comes back under another name.
+        self.pratai.stop()
+        with open(self.pratai._file) as file:
+            text = file.read()
+        with open(self.pratai._file, 'w') as file:
+            file.write('[DEFAULT]\nhost = another\n' + text)
+        shutil.rmtree(os.path.join(self.pratai.state_path, 'images'))
+        self.pratai.start()
+        request = self.pratai.finished(
+            self.pratai.post(function, 'x').json()['request_id'])
+        self.assertEqual(('succeeded', 'another'),
+                         (request['status'], request['executor']))

@@ -18,9 +18,15 @@ OPTS = [
     cfg.StrOpt('cgroup_parent', default='',
                help='Control group below which the engine makes those of '
                     'containers. Empty: the default of the engine.'),
-    cfg.StrOpt('seccomp_profile', default='',
-               help='File with a seccomp profile in the format of Docker. '
-                    'Empty: the default of the engine.'),
+    cfg.StrOpt('seccomp_profile', default='auto',
+               help='Which system calls functions may use: "engine" for the '
+                    "engine's own profile, \"pratai\" for the one that the "
+                    'process driver has, or the path of a profile in the '
+                    'format of Docker. With "auto" it is the own one of the '
+                    'engine, or that of Pratai where that is stricter: '
+                    'engines before 23 allow vsock, by which the host of a '
+                    'virtual machine can be reached, and before 25 '
+                    'io_uring.'),
     cfg.ListOpt('security_opt', default=[],
                 help='Further security options of containers, such as '
                      'apparmor=NAME or label=type:NAME. All capabilities '

@@ -136,10 +136,12 @@ class Instance:
             if done:
                 # It was configured, so it was the import that ended it.
                 output = frames.clean(state['output'], 65536)
-                raise ImportFailed(
-                    'build.import_failed',
-                    'The process ended while it imported the function.',
-                    output)
+                why = 'The process ended while it imported the function.'
+                if state['oom_killed']:
+                    why = ('The function ran out of memory while it was '
+                           'imported. It may use %d MB.'
+                           % self.spec['memory'])
+                raise ImportFailed('build.import_failed', why, output)
             if not state['running']:
                 raise exception.SandboxError(
                     'The sandbox ended while it started: %s'

@@ -15,6 +15,7 @@ import uuid
 import uvicorn
 
 from pratai import drivers
+from pratai import exception
 from pratai import rpc
 from pratai import service
 from pratai import version
@@ -54,8 +55,8 @@ class ExecutorService:
                                     conf.executor.runtime_driver, conf)
         self._builder = drivers.load(drivers.BUILDER, conf.builder.driver,
                                      conf, self._driver)
-        self._runtimes = {item['name']: item
-                          for item in self._driver.runtimes()}
+        self._runtimes = {}
+        self._find_runtimes()
         self._memory = node_memory(conf)
         self._stopped = threading.Event()
         self._draining = False
@@ -174,7 +175,23 @@ class ExecutorService:
                 and not len(self._instances) and not self._attempts.held()
                 and not self._builds.held() and not self._reporter.pending())
 
+    def _find_runtimes(self):
+        """:returns: whether they are others than before."""
+        try:
+            found = {item['name']: item for item in self._driver.runtimes()}
+        except exception.SandboxError as error:
+            LOG.debug('Runtimes: %s', error.detail)     # the driver warned
+            return False
+        before = dict(self._runtimes)
+        # NOTE: others hold this very dict, and read it meanwhile.
+        self._runtimes.update(found)
+        for name in before.keys() - found.keys():
+            del self._runtimes[name]
+        return found != before
+
     def _heartbeat(self):
+        if self._driver.runtimes_change and self._find_runtimes():
+            self._registered = False
         if not self._registered:
             self._register()
             return

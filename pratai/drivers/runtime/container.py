@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the container of an instance is made: the JSON for the engine."""
 
+import json
+
 from pratai import exception
 from pratai.drivers import docker_engine
 from pratai.drivers.runtime import base
+from pratai.drivers.runtime import seccomp
 
 MB = 1 << 20
 INSTANCE = docker_engine.LABEL + 'instance'
@@ -14,6 +17,9 @@ RUNNER_PATH = '/pratai/runner.py'
 CODE_DIR = '/function'
 DEPS_DIR = '/deps'
 
+#: The first version of the engine whose own filter of system calls refuses
+#: all that ours does.
+STRICT_ENGINE = 25
 PERIOD = 100000                 # microseconds
 RESERVED_PROCESSES = 16         # the runner and its helpers
 OOM_SCORE = 500                 # before the services of the node
@@ -37,10 +43,27 @@ class Config:
         self.node = node
         self.runner = runner
         self.hosts = hosts
-        self.security = ['no-new-privileges'] + self.options.security_opt
-        if self.options.seccomp_profile:
+        self.security = []
+        self.set_engine('')
+
+    def set_engine(self, version):
+        """:param version: the engine's, like "20.10.24".
+
+        :raises exception.SandboxError: the profile cannot be read.
+        """
+        self.security = ['no-new-privileges', *self.options.security_opt]
+        profile = self.options.seccomp_profile
+        if profile == 'auto':
+            number = version.split('.')[0]
+            profile = 'engine'
+            if not number.isdigit() or int(number) < STRICT_ENGINE:
+                profile = 'pratai'
+        if profile == 'pratai':
+            self.security.append(
+                'seccomp=' + json.dumps(seccomp.docker_profile()))
+        elif profile != 'engine':
             try:
-                with open(self.options.seccomp_profile) as f:
+                with open(profile) as f:
                     self.security.append('seccomp=' + f.read())
             except OSError as error:
                 raise exception.SandboxError(

@@ -121,6 +121,7 @@ class DockerDriver(base.RuntimeDriver):
         """
         with self.engine.errors('tell about itself'):
             info = self.engine.api.info()
+        self.config.set_engine(info.get('ServerVersion', ''))
         self._problems = problems(info, self.options.oci_runtime)
         for problem in self._problems:
             LOG.warning('%s', problem)

@@ -99,7 +99,8 @@ class Engine(fixtures.Fixture):
         self.url = 'unix://' + self.path('docker.sock')
         if self._guard is None:
             self._guard = subprocess.Popen(
-                [sys.executable, os.path.abspath(__file__), 'guard', self.root],
+                [sys.executable, os.path.abspath(__file__), 'guard',
+                 self.root],
                 stdin=subprocess.PIPE, start_new_session=True)
         inside = []
         if self.network:
@@ -238,8 +239,10 @@ def _enter(namespace):
 
 
 def _tmp():
-    # NOTE: the path of a socket has room for 107 bytes.
-    path = tempfile.gettempdir()
+    # NOTE: not tempfile's, which tests change to a directory of their own:
+    # an engine may be for all of them. The path of a socket has room for
+    # 107 bytes.
+    path = os.environ.get('TMPDIR') or '/tmp'
     return path if len(path) < 40 else '/tmp'
 
 

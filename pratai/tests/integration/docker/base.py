@@ -68,6 +68,9 @@ class DockerTestCase(runners_base.RunnerTestCase):
     def configure(self):
         pass
 
+    def no_groups(self):
+        return None
+
     def clean(self):
         """Leave nothing on the engine that others share."""
         for one in self.containers():

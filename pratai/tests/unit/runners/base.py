@@ -92,6 +92,12 @@ class RunnerTestCase(base.TestCase):
     def configure(self):
         self.conf.set_override('isolation', self.isolation, 'process')
 
+    def no_groups(self):
+        """:returns: why memory of an instance as a whole has no limit."""
+        if not self.driver._grouped('memory'):
+            return ('There are no control groups here: %s'
+                    % self.driver.launcher.warnings)
+
     @property
     def python2(self):
         return self.runtime['version'].startswith('2')

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Engines that go away and come back; two of them; other OCI runtimes."""
+
+import os
+import shutil
+import uuid
+
+import docker
+import fixtures
+
+from pratai import exception
+from pratai.drivers.runtime import docker as docker_driver
+from pratai.tests.integration import engine
+from pratai.tests.integration import images
+from pratai.tests.integration.docker import base
+
+
+class TestAway(base.DockerTestCase):
+
+    def make_engine(self):
+        return self.useFixture(engine.Engine(network=True))
+
+    def setUp(self):
+        super().setUp()
+        self.logger = self.useFixture(fixtures.FakeLogger())
+
+    def said(self, words):
+        return self.logger.output.count(words)
+
+    def test_killed_and_started_again(self):
+        image = self.image()
+        before = self.ready(image=image)
+        self.engine.kill()
+        for _ in range(3):
+            error = self.assertRaises(
+                exception.EngineUnavailable, self.start_anything, image)
+            self.assertEqual((503, 'platform.engine_unavailable'),
+                             (error.status, error.code))
+        self.assertRaises(exception.EngineUnavailable, self.driver.runtimes)
+        self.assertEqual(1, self.said('is not available'))
+        self.assertIn('is not available', ' '.join(
+            self.driver.describe()['warnings']))
+        # What runs goes on, and can be ended.
+        self.check_alive(before)
+        self.driver.stop(before.sandbox)
+        self.until(lambda: not os.path.exists(
+            '/proc/%d/exe' % before.sandbox.pid), 'end of the runner')
+        self.assertFalse(self.driver.inspect(before.sandbox)['running'])
+        self.engine.start()
+        self.until(lambda: self.driver.engine.away is None, 'return')
+        self.until(lambda: not self.containers(), 'no left-over')
+        self.assertEqual(1, self.said('is back'))
+        self.check_alive(self.ready(image=image))
+        self.assertEqual([], self.driver.describe()['warnings'])
+
+    def start_anything(self, image):
+        run_dir = os.path.join(self.state_path, 'run', uuid.uuid4().hex)
+        os.makedirs(run_dir)
+        open(os.path.join(run_dir, 'control.sock'), 'w').close()
+        self.driver.start(base.runners_base.runtime_base.Spec(
+            uuid.uuid4().hex, run_dir, image, self.runtime))
+
+    def test_not_there_at_start(self):
+        image = self.image()
+        self.engine.kill()
+        driver = docker_driver.DockerDriver(self.conf)
+        self.assertRaises(exception.EngineUnavailable, driver.runtimes)
+        driver.reconcile()
+        self.assertEqual(1, self.said('is not available'))
+        self.engine.start()
+        self.until(lambda: driver.engine.away is None, 'return')
+        self.assertEqual([self.runtime], driver.runtimes())
+        self.driver = driver
+        self.check_alive(self.ready(image=image))
+
+    def test_restarted_while_nothing_happens(self):
+        image = self.image()
+        self.ready(image=image)
+        self.engine.terminate()
+        self.engine.start()
+        self.check_alive(self.ready(image=image))
+        self.assertEqual(0, self.said('is not available'))
+
+
+class TestTwo(base.DockerTestCase):
+
+    def test_two_engines(self):
+        other = self.useFixture(engine.Engine(network=True))
+        api = docker.APIClient(base_url=other.url, version='auto')
+        self.addCleanup(api.close)
+        self.assertEqual([], api.images())
+        images.runtime(api)
+        first = self.ready()
+        self.conf.set_override('url', other.url, 'docker')
+        state_path = self.useFixture(fixtures.TempDir()).path
+        self.conf.set_override('state_path', state_path)
+        mine, self.driver = self.driver, docker_driver.DockerDriver(self.conf)
+        self.addCleanup(setattr, self, 'driver', mine)
+        self.api, api_before = api, self.api
+        self.addCleanup(setattr, self, 'api', api_before)
+        second = self.ready()
+        self.assertEqual(1, len(self.containers()))
+        self.assertEqual([], api_before.containers(
+            filters={'label': 'org.openstack.pratai.node='
+                     + self.driver.node}))
+        self.check_alive(first)
+        self.check_alive(second)
+
+
+class TestOtherRuntime(base.DockerTestCase):
+
+    def make_engine(self):
+        crun = shutil.which('crun')
+        if crun is None:
+            self.skipTest('There is no crun on this machine')
+        return base.shared(network=True, args=('--add-runtime=crun=' + crun,))
+
+    def configure(self):
+        self.conf.set_override('oci_runtime', 'crun', 'docker')
+
+    def test_function_runs(self):
+        one = self.ready()
+        self.check_alive(one)
+        container, = self.containers()
+        self.assertEqual('crun', self.api.inspect_container(
+            container['Id'])['HostConfig']['Runtime'])
+        result = self.do(one, 'eat_shared')
+        self.assertEqual(9, result.exited['signal'])
+        self.assertTrue(self.driver.inspect(one.sandbox)['oom_killed'])
+        status = self.do(one, 'status').value
+        self.assertEqual(('1', '2', 0), (
+            status['NoNewPrivs'], status['Seccomp'],
+            int(status['CapBnd'], 16)))

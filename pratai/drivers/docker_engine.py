@@ -100,13 +100,11 @@ class Engine:
         try:
             yield
         except docker.errors.ImageNotFound as error:
-            raise exception.ImageMissing(
-                'The engine cannot %s: %s' % (doing, explain(error))
-                ) from error
+            raise exception.ImageMissing('The engine cannot %s: %s' % (
+                doing, explain(error))) from error
         except docker.errors.APIError as error:
-            raise exception.SandboxError(
-                'The engine cannot %s: %s' % (doing, explain(error))
-                ) from error
+            raise exception.SandboxError('The engine cannot %s: %s' % (
+                doing, explain(error))) from error
         except (requests.exceptions.RequestException,
                 docker.errors.DockerException) as error:
             raise self._gone(error) from error

@@ -67,8 +67,8 @@ class Config:
                     self.security.append('seccomp=' + f.read())
             except OSError as error:
                 raise exception.SandboxError(
-                    'The seccomp profile cannot be read: %s' % error
-                    ) from error
+                    'The seccomp profile cannot be read: %s'
+                    % error) from error
 
     def make(self, spec, uid, network=None):
         """:param spec: what the instance is to be.

@@ -183,8 +183,8 @@ class DockerDriver(base.RuntimeDriver):
             os.chmod(os.path.join(run_dir, 'control.sock'), 0o666)
         except OSError as error:
             raise exception.SandboxError(
-                'There is no use in the directory %s: %s' % (run_dir, error)
-                ) from error
+                'There is no use in the directory %s: %s'
+                % (run_dir, error)) from error
 
     def _start(self, instance, config):
         api = self.engine
@@ -231,7 +231,8 @@ class DockerDriver(base.RuntimeDriver):
                 self._remove(instance.container)
         except exception.SandboxError as error:
             # It is removed when the engine is back, or at the next start.
-            LOG.warning('%s', error)
+            if not isinstance(error, exception.EngineUnavailable):
+                LOG.warning('%s', error)
             dead = self._kill(instance)
         instance.gone = True
         self._live.discard(instance.name)
@@ -331,7 +332,7 @@ class DockerDriver(base.RuntimeDriver):
     def reconcile(self):
         with contextlib.suppress(exception.EngineUnavailable):
             self._remove_left_over()
-        for name in os.listdir(self.run_path):
+        for name in set(os.listdir(self.run_path)) - self._live:
             shutil.rmtree(os.path.join(self.run_path, name),
                           ignore_errors=True)
 
@@ -344,8 +345,8 @@ class DockerDriver(base.RuntimeDriver):
             found = self.engine.api.containers(all=True, filters={
                 'label': '%s=%s' % (docker_engine.NODE, self.node)})
         doomed = [one['Id'] for one in found
-                  if one['Labels'].get(container.INSTANCE, self) not in
-                  self._live and container.INSTANCE in one['Labels']]
+                  if container.INSTANCE in one['Labels']
+                  and one['Labels'][container.INSTANCE] not in self._live]
         if not doomed:
             return
         LOG.info('Removing %d containers that were left', len(doomed))

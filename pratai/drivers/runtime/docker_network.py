@@ -129,7 +129,7 @@ class Network:
         except OSError:
             pass
         raise exception.SandboxError(
-            'packages within a bridge do not meet the rules of the firewall '
+            'packets within a bridge do not meet the rules of the firewall '
             '(sysctl net.bridge.bridge-nf-call-iptables is not 1)')
 
     @staticmethod
@@ -139,8 +139,8 @@ class Network:
                 command, input=input, capture_output=True, text=True,
                 timeout=SECONDS, env=dict(os.environ, PATH=PATH))
         except (OSError, subprocess.SubprocessError) as error:
-            raise exception.SandboxError('%s: %s' % (command[0], error)
-                                         ) from error
+            raise exception.SandboxError(
+                '%s: %s' % (command[0], error)) from error
         if done.returncode:
             raise exception.SandboxError('%s: %s' % (
                 command[0], ' '.join(done.stderr.split())[:300]
@@ -161,10 +161,12 @@ def changes(present, interface, key, denied):
     if denied is not None:
         refuse = REFUSE
         wanted = ['-o %s ' % interface] + ['-d %s ' % one for one in denied]
-    forward = next(
-        (chain for chain in ('DOCKER-USER', 'FORWARD')
-         if any(line.startswith(':%s ' % chain) for line in present)),
-        'FORWARD')
+    # NOTE: the engine leaves DOCKER-USER alone, and puts it first when it
+    # starts again. It is of use while it is first.
+    forward = 'FORWARD'
+    if [line for line in present if line.startswith('-A FORWARD ')][:1] == [
+            '-A FORWARD -j DOCKER-USER']:
+        forward = 'DOCKER-USER'
     chains = {
         'PRATAI-%s-IN' % key: ('INPUT', [refuse]),
         'PRATAI-%s-FWD' % key: (forward, [rule + refuse for rule in wanted])}

@@ -224,14 +224,14 @@ class Engine(fixtures.Fixture):
             return
         with open('/proc/thread-self/ns/net') as before, \
                 open(self.path('netns')) as there:
-            _enter(there)
+            enter(there)
             try:
                 yield
             finally:
-                _enter(before)
+                enter(before)
 
 
-def _enter(namespace):
+def enter(namespace):
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.setns(namespace.fileno(), CLONE_NEWNET):
         number = ctypes.get_errno()
@@ -252,7 +252,8 @@ def _run(*command, check=True):
                    env=dict(os.environ, PATH=_path()))
 
 
-# The way out: a pair of interfaces, and rules of the machine. The number makes the addresses and names differ between engines.
+# The way out: a pair of interfaces, and rules of the machine. The number
+# makes the addresses and names differ between engines.
 
 def _connect(root, namespace):
     for number in range(100):

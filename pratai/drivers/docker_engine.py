@@ -21,7 +21,7 @@ LABEL = 'org.openstack.pratai.'
 NODE = LABEL + 'node'
 
 POOL = 32               # connections that are kept
-WATCH_SECONDS = 1.0     # between looks whether it is back
+WATCH_SECONDS = 0.5     # between looks whether it is back
 
 
 def identity(state_path):
@@ -54,7 +54,7 @@ class Engine:
 
     It is made when it is first needed. That the engine does not answer is
     logged once, and so is that it does again; in between a thread looks for
-    it every second.
+    it twice a second.
 
     :param url: ``unix://`` and a path.
     :param timeout: seconds for one call.
@@ -74,18 +74,28 @@ class Engine:
         """The docker.APIClient; use it within errors().
 
         Making one asks the engine for its version.
+
+        :raises exception.EngineUnavailable: it is known to be away. Nobody
+            has to wait for an engine that hangs but the first, and the
+            thread that looks for it.
         """
+        away = self.away
+        if away is not None:
+            raise exception.EngineUnavailable(away)
         api = self._api
         if api is None:
             with self._lock:
                 if self._api is None:
-                    self._api = docker.APIClient(
-                        base_url=self.url, version='auto',
-                        timeout=self.timeout, num_pools=POOL,
-                        max_pool_size=POOL)
-                    # Nothing of the environment is for a local socket.
-                    self._api.trust_env = False
+                    self._api = self._connect()
                 api = self._api
+        return api
+
+    def _connect(self):
+        api = docker.APIClient(base_url=self.url, version='auto',
+                               timeout=self.timeout, num_pools=POOL,
+                               max_pool_size=POOL)
+        # Nothing of the environment is for a local socket.
+        api.trust_env = False
         return api
 
     @contextlib.contextmanager
@@ -138,14 +148,13 @@ class Engine:
         while True:
             pause.wait(WATCH_SECONDS)
             try:
-                self.api.ping()
+                api = self._connect()
             except (requests.exceptions.RequestException,
                     docker.errors.DockerException):
-                self._api = None
                 continue
             break
         with self._lock:
-            self.away = None
+            self._api, self.away = api, None
         LOG.info('The Docker engine at %s is back.', self.url)
         if self._on_return is not None:
             try:
@@ -160,3 +169,24 @@ def explain(error):
     if isinstance(text, bytes):
         text = text.decode(errors='replace')
     return ' '.join(text.split())[:500]
+
+
+def problems(info, oci_runtime=''):
+    """:param info: what the engine tells about itself.
+
+    :returns: list of sentences about what it does not limit.
+    """
+    found = ['The engine cannot limit %s on this node.' % what
+             for key, what in (('MemoryLimit', 'memory'),
+                               ('SwapLimit', 'the use of swap'),
+                               ('CpuCfsQuota', 'processor time'),
+                               ('PidsLimit', 'the number of processes'))
+             if not info.get(key)]
+    if not any('name=seccomp' in option
+               for option in info.get('SecurityOptions') or []):
+        found.append('The engine does not filter system calls (seccomp).')
+    runtimes = info.get('Runtimes') or {}
+    if oci_runtime and oci_runtime not in runtimes:
+        found.append('Nothing will run: the engine has no OCI runtime "%s", '
+                     'but %s.' % (oci_runtime, ', '.join(sorted(runtimes))))
+    return found

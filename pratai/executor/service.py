@@ -71,6 +71,10 @@ class ExecutorService:
         self._beat = service.Periodic(
             'Heartbeat of pratai-executor', conf.executor.heartbeat_interval,
             self._heartbeat)
+        # Apart from the heartbeat, which nothing may keep waiting.
+        self._look = service.Periodic(
+            'Look for runtimes', conf.executor.heartbeat_interval,
+            self._look_for_runtimes)
         self._collect = service.Periodic(
             'Collection of images', conf.builder.collect_interval,
             lambda: self._builds.collect())
@@ -98,6 +102,8 @@ class ExecutorService:
         self._server.start()
         self._beat.run_once()
         self._beat.start()
+        if self._driver.runtimes_change:
+            self._look.start()
         self._collect.start()
 
     def _listen(self):
@@ -189,9 +195,11 @@ class ExecutorService:
             del self._runtimes[name]
         return found != before
 
+    def _look_for_runtimes(self):
+        if self._find_runtimes():
+            self._registered = False    # until the next heartbeat
+
     def _heartbeat(self):
-        if self._driver.runtimes_change and self._find_runtimes():
-            self._registered = False
         if not self._registered:
             self._register()
             return
@@ -224,6 +232,8 @@ class ExecutorService:
     def stop(self):
         """Finish what runs, for at most the grace time, report, and end."""
         self._draining = True
+        if self._driver.runtimes_change:
+            self._look.stop()
         self._collect.stop()
         grace = self._conf.executor.shutdown_grace
         self._beat.run_once()

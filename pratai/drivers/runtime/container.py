@@ -2,6 +2,7 @@
 """How the container of an instance is made: the JSON for the engine."""
 
 import json
+import os
 
 from pratai import exception
 from pratai.drivers import docker_engine
@@ -13,7 +14,7 @@ INSTANCE = docker_engine.LABEL + 'instance'
 
 # Where things are inside.
 RUN_DIR = '/run/pratai'
-RUNNER_PATH = '/pratai/runner.py'
+RUNNER_PATH = '/pratai/runner'        # and .py, or .pyc
 CODE_DIR = '/function'
 DEPS_DIR = '/deps'
 
@@ -108,7 +109,9 @@ class Config:
         memory = (spec.memory * spec.concurrency
                   + options.memory_allowance * spec.cpus
                   + 2 * options.tmp_size) * MB
-        binds = {RUN_DIR: spec.run_dir, RUNNER_PATH: self.runner}
+        runner = spec.runtime['properties'].get('runner', self.runner)
+        inside = RUNNER_PATH + os.path.splitext(runner)[1]
+        binds = {RUN_DIR: spec.run_dir, inside: runner}
         if network is None:
             binds['/etc/hosts'] = self.hosts
         config = {

@@ -8,10 +8,8 @@ Images are those of the ``docker`` builder: a dict with ``id`` (the version),
 
 from concurrent import futures
 import contextlib
-import hashlib
 import logging
 import os
-import re
 import select
 import shutil
 import signal
@@ -24,18 +22,14 @@ from pratai.drivers.runtime import base
 from pratai.drivers.runtime import cgroup
 from pratai.drivers.runtime import container
 from pratai.drivers.runtime import docker_network
-from pratai.drivers.runtime import interpreters
+from pratai.drivers.runtime import docker_runtimes
 from pratai.drivers.runtime import uids
 
 LOG = logging.getLogger(__name__)
 
-RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__)))), 'runners', 'python', 'runner.py')
-
-RUNTIME = docker_engine.LABEL + 'runtime'
 EXIT_SECONDS = 2.0          # for the engine to see that a process has ended
 REMOVE_TRIES = 5
-HOSTS = '127.0.0.1\tlocalhost\n::1\tlocalhost\n'
+HOSTS = b'127.0.0.1\tlocalhost\n::1\tlocalhost\n'
 
 
 class _Instance:
@@ -75,9 +69,11 @@ class DockerDriver(base.RuntimeDriver):
         self.engine = docker_engine.Engine(
             self.options.url, self.options.timeout, self._returned)
         self.network = docker_network.Network(conf, self.engine, self.node)
+        self.runners = docker_runtimes.Runners(self.state_path, self.engine,
+                                             self.node)
         self.config = container.Config(
-            conf, self.node, self._publish('runner.py', RUNNER),
-            self._publish('hosts'))
+            conf, self.node, self.runners.source,
+            self.runners.publish(HOSTS, '-hosts'))
         # NOTE: nobody but us gets to the sockets below it, which have to be
         # open to the users of containers.
         self.run_path = os.path.join(self.state_path, 'run')
@@ -89,29 +85,6 @@ class DockerDriver(base.RuntimeDriver):
             self._learn()
             self.network.prepare()
 
-    def _publish(self, name, source=None):
-        """Write what is mounted into containers where the engine sees it.
-
-        :returns: the path. A runner that changes gets another name, so that
-            those that run keep theirs.
-        """
-        if source is None:
-            data = HOSTS.encode()
-        else:
-            with open(source, 'rb') as f:
-                data = f.read()
-        folder = os.path.join(self.state_path, 'docker')
-        os.makedirs(folder, mode=0o755, exist_ok=True)
-        path = os.path.join(folder, '%s-%s' % (
-            hashlib.sha256(data).hexdigest()[:12], name))
-        if not os.path.exists(path):
-            temporary = '%s.%d' % (path, os.getpid())
-            with open(temporary, 'wb') as f:
-                f.write(data)
-            os.chmod(temporary, 0o644)
-            os.rename(temporary, path)
-        return path
-
     # The engine.
 
     def _learn(self):
@@ -122,7 +95,7 @@ class DockerDriver(base.RuntimeDriver):
         with self.engine.errors('tell about itself'):
             info = self.engine.api.info()
         self.config.set_engine(info.get('ServerVersion', ''))
-        self._problems = problems(info, self.options.oci_runtime)
+        self._problems = docker_engine.problems(info, self.options.oci_runtime)
         for problem in self._problems:
             LOG.warning('%s', problem)
 
@@ -134,13 +107,25 @@ class DockerDriver(base.RuntimeDriver):
 
     def runtimes(self):
         with self.engine.errors('list images'):
-            images = self.engine.api.images(filters={'label': RUNTIME})
+            images = self.engine.api.images(filters={
+                'label': docker_runtimes.RUNTIME})
         found = {}
         for image in sorted(images, key=lambda image: image['Created']):
-            runtime = runtime_of(image)
+            runtime = docker_runtimes.runtime_of(image)
             if runtime is not None:
                 found[runtime['name']] = runtime
+        for runtime in found.values():
+            self._add_runner(runtime['properties'])
         return [found[name] for name in sorted(found)]
+
+    def _add_runner(self, properties):
+        """How instances are started, where their image does not say it."""
+        if properties['interpreter']:
+            runner = self.runners.compiled(properties['image'],
+                                           properties['interpreter'])
+            inside = container.RUNNER_PATH + os.path.splitext(runner)[1]
+            properties.update(runner=runner, command=[
+                properties['interpreter'], *properties['flags'], inside])
 
     # Instances.
 
@@ -380,54 +365,3 @@ class DockerDriver(base.RuntimeDriver):
             warnings.append(self.engine.away)
         return {'isolation': 'docker', 'limits': limits,
                 'warnings': warnings}
-
-
-def runtime_of(image):
-    """:param image: as the engine lists it.
-
-    :returns: dict as in RuntimeDriver.runtimes(), or None: images of
-        functions have the labels of the runtime they are made from.
-    """
-    labels = image.get('Labels') or {}
-    name = labels.get(RUNTIME)
-    tagged = re.compile('(.*/)?pratai/runtime/%s:[^/]+$' % re.escape(
-        name or '.'))
-    tags = [tag for tag in image.get('RepoTags') or [] if tagged.match(tag)]
-    if not name or not tags:
-        return None
-    version = labels.get(docker_engine.LABEL + 'version', '')
-    language = labels.get(docker_engine.LABEL + 'language', '')
-    interpreter = labels.get(docker_engine.LABEL + 'interpreter')
-    if not interpreter and language == 'python':
-        interpreter = 'python' + '.'.join(version.split('.')[:2])
-    command = None
-    if language == 'python':
-        command = [interpreter, *interpreters.flags(version),
-                   container.RUNNER_PATH]
-    return {'name': name, 'language': language, 'version': version,
-            'description': labels.get(docker_engine.LABEL + 'description',
-                                      ''),
-            'fingerprint': image['Id'].partition(':')[2][:32],
-            'properties': {'image': image['Id'], 'reference': tags[0],
-                           'command': command}}
-
-
-def problems(info, oci_runtime=''):
-    """:param info: what the engine tells about itself.
-
-    :returns: list of sentences about what it does not limit.
-    """
-    found = ['The engine cannot limit %s on this node.' % what
-             for key, what in (('MemoryLimit', 'memory'),
-                               ('SwapLimit', 'the use of swap'),
-                               ('CpuCfsQuota', 'processor time'),
-                               ('PidsLimit', 'the number of processes'))
-             if not info.get(key)]
-    if not any('name=seccomp' in option
-               for option in info.get('SecurityOptions') or []):
-        found.append('The engine does not filter system calls (seccomp).')
-    runtimes = info.get('Runtimes') or {}
-    if oci_runtime and oci_runtime not in runtimes:
-        found.append('Nothing will run: the engine has no OCI runtime "%s", '
-                     'but %s.' % (oci_runtime, ', '.join(sorted(runtimes))))
-    return found

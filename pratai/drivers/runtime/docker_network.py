@@ -173,9 +173,10 @@ def changes(present, interface, key, denied):
     script = []
     for chain, (parent, rules) in chains.items():
         rules = ['-A %s %s' % (chain, rule) for rule in rules]
-        if [line for line in present if line.startswith('-A %s ' % chain)
-                ] != rules or not any(line.startswith(':%s ' % chain)
-                                      for line in present):
+        there = [line for line in present
+                 if line.startswith('-A %s ' % chain)]
+        if there != rules or not any(line.startswith(':%s ' % chain)
+                                     for line in present):
             script += [':%s - [0:0]' % chain, *rules]
         jump = '%s -i %s -j %s' % (parent, interface, chain)
         heads = [line for line in present

@@ -61,7 +61,7 @@ class TestContainer(base.DockerTestCase):
                  '/etc/hostname', '/dev/x', '/dev/mqueue/x', '/function/x',
                  '/deps/x', '/function/new_module.py', '/run/x', '/var/x',
                  '/var/tmp/x', '/run/lock/x', '/run/pratai/x', '/pratai/x',
-                 '/proc/sys/kernel/hostname', '/pratai/runner.py',
+                 '/proc/sys/kernel/hostname', '/pratai/runner.pyc',
                  '/sys/fs/cgroup/x', '/sys/x', '/home/x', '/root/x']
         found = self.do(one, 'touch', paths=paths).value
         self.assertEqual([], [path for path in paths if found[path] is None])
@@ -171,6 +171,25 @@ class TestDriver(base.DockerTestCase):
                 'name', 'language', 'version', 'description')))
         self.assertIn(self.runtime['fingerprint'],
                       self.api.images('pratai/runtime/python311')[0]['Id'])
+
+    def test_runner_is_compiled(self):
+        runner = self.runtime['properties']['runner']
+        self.assertTrue(runner.endswith('.pyc'), runner)
+        before = os.stat(runner).st_ino
+        self.assertEqual([self.runtime], self.driver.runtimes())
+        self.assertEqual(before, os.stat(runner).st_ino)
+        image = self.runtime['properties']['image']
+        self.assertEqual(self.driver.runners.source,
+                         self.driver.runners.compiled(image, 'no-python'))
+        self.assertEqual([], self.containers())
+
+    def test_runner_that_is_not_compiled(self):
+        source = self.driver.runners.source
+        properties = self.runtime['properties']
+        self.runtime = dict(self.runtime, properties=dict(
+            properties, runner=source, command=[
+                'python3', *properties['flags'], '/pratai/runner.py']))
+        self.check_alive(self.ready())
 
     def test_image_is_missing(self):
         image = dict(self.image(), reference='pratai/function/none:latest')

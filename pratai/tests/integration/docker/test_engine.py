@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import signal
 import uuid
 
 import docker
@@ -72,6 +73,35 @@ class TestAway(base.DockerTestCase):
         self.assertEqual([self.runtime], driver.runtimes())
         self.driver = driver
         self.check_alive(self.ready(image=image))
+
+    def test_hangs(self):
+        image = self.image()
+        self.conf.set_override('timeout', 2, 'docker')
+        self.driver = docker_driver.DockerDriver(self.conf)
+        os.kill(self.engine.process.pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, self.engine.process.pid, signal.SIGCONT)
+        for _ in range(50):     # only the first one waits
+            self.assertRaises(exception.EngineUnavailable,
+                              self.start_anything, image)
+        self.assertEqual(1, self.said('no answer in time'))
+        os.kill(self.engine.process.pid, signal.SIGCONT)
+        self.until(lambda: self.driver.engine.away is None, 'return')
+        self.check_alive(self.ready(image=image))
+
+    def test_live_restore(self):
+        self.engine.terminate()
+        self.engine.args.append('--live-restore')
+        self.engine.start()
+        one = self.ready(image=self.image())
+        self.engine.kill()
+        self.assertRaises(exception.EngineUnavailable, self.driver.runtimes)
+        self.engine.start()
+        self.until(lambda: self.said('docker.sock is back'), 'return')
+        self.assertEqual([self.runtime], self.driver.runtimes())
+        self.check_alive(one)
+        self.assertTrue(self.driver.inspect(one.sandbox)['running'])
+        self.driver.stop(one.sandbox)
+        self.assertEqual([], self.containers())
 
     def test_restarted_while_nothing_happens(self):
         image = self.image()

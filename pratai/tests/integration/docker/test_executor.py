@@ -159,6 +159,7 @@ class TestEngine(ExecutorTestCase):
         error = self.assertRaises(exception.Busy, self.run_one, cold)
         self.assertEqual('platform.engine_unavailable', error.code)
         self.engine.start()
+        self.until(lambda: self.driver.engine.away is None, 'return')
         outcome, _ = self.run_one(cold, b'3')
         self.assertEqual(b'3', outcome.response)
         # The engine has ended what it found when it started.

@@ -13,6 +13,7 @@ from pratai.drivers.runtime import base as runtime_base
 from pratai.drivers.runtime import container
 from pratai.drivers.runtime import docker
 from pratai.drivers.runtime import docker_network
+from pratai.drivers.runtime import docker_runtimes
 from pratai.drivers.runtime import seccomp
 from pratai.tests import base
 
@@ -40,9 +41,9 @@ class TestRuntimes(base.TestCase):
             (['notpratai/runtime/python27:1'], False),
             (None, False), ([], False),
         ]:
-            found = docker.runtime_of(self.image(tags, **labels))
+            found = docker_runtimes.runtime_of(self.image(tags, **labels))
             self.assertEqual(expected, found is not None, tags)
-        found = docker.runtime_of(self.image(
+        found = docker_runtimes.runtime_of(self.image(
             ['pratai/runtime/python27:1'], **labels))
         self.assertEqual(
             {'name': 'python27', 'language': 'python', 'version': '2.7.18',
@@ -50,24 +51,24 @@ class TestRuntimes(base.TestCase):
              'properties': {
                  'image': 'sha256:' + 'a' * 64,
                  'reference': 'pratai/runtime/python27:1',
-                 'command': ['python2.7', '-E', '-s', '-S', '-B',
-                             '/pratai/runner.py']}}, found)
+                 'interpreter': 'python2.7',
+                 'flags': ['-E', '-s', '-S', '-B']}}, found)
 
     def test_no_labels(self):
-        self.assertIsNone(docker.runtime_of({
+        self.assertIsNone(docker_runtimes.runtime_of({
             'Id': 'sha256:0', 'Labels': None, 'RepoTags': ['x:1']}))
 
     def test_interpreter_of_its_own(self):
-        found = docker.runtime_of(self.image(
+        found = docker_runtimes.runtime_of(self.image(
             ['pratai/runtime/mine:1'], runtime='mine', language='python',
             version='3.12.1', interpreter='/opt/bin/python'))
         self.assertEqual('/opt/bin/python',
-                         found['properties']['command'][0])
+                         found['properties']['interpreter'])
 
     def test_other_languages_bring_their_runner(self):
-        found = docker.runtime_of(self.image(
+        found = docker_runtimes.runtime_of(self.image(
             ['pratai/runtime/lua:1'], runtime='lua', language='lua'))
-        self.assertIsNone(found['properties']['command'])
+        self.assertIsNone(found['properties']['interpreter'])
 
 
 class TestProblems(base.TestCase):
@@ -87,7 +88,8 @@ class TestProblems(base.TestCase):
             ({'SecurityOptions': None}, '', ['seccomp']),
             ({}, 'runsc', ['no OCI runtime "runsc", but runc']),
         ]:
-            found = docker.problems(dict(self.INFO, **change), oci_runtime)
+            found = docker_engine.problems(dict(self.INFO, **change),
+                                           oci_runtime)
             self.assertEqual(len(words), len(found), found)
             for word, sentence in zip(words, found):
                 self.assertIn(word, sentence)

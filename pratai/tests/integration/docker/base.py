@@ -34,6 +34,18 @@ def shared(**kwargs):
         return _ENGINES[key]
 
 
+def unsteady(test):
+    """:returns: an Engine that tests may kill; it runs after each again."""
+    one = shared(network=True, args=('--label=for=killing',))
+
+    def restart():
+        if not one.answers():
+            one.start()
+
+    test.addCleanup(restart)
+    return one
+
+
 class DockerTestCase(runners_base.RunnerTestCase):
     """A test with instances in containers."""
 

@@ -19,7 +19,7 @@ from pratai.tests.integration.docker import base
 class TestAway(base.DockerTestCase):
 
     def make_engine(self):
-        return self.useFixture(engine.Engine(network=True))
+        return base.unsteady(self)
 
     def setUp(self):
         super().setUp()
@@ -91,6 +91,9 @@ class TestAway(base.DockerTestCase):
     def test_live_restore(self):
         self.engine.terminate()
         self.engine.args.append('--live-restore')
+        self.addCleanup(self.engine.start)
+        self.addCleanup(self.engine.terminate)
+        self.addCleanup(self.engine.args.remove, '--live-restore')
         self.engine.start()
         one = self.ready(image=self.image())
         self.engine.kill()

@@ -12,7 +12,6 @@ from pratai import states
 from pratai.executor import call as calls
 from pratai.executor import instances
 from pratai.tests.functional import test_hostile
-from pratai.tests.integration import engine
 from pratai.tests.integration.docker import base
 
 SECONDS = 120
@@ -145,7 +144,7 @@ class TestEngine(ExecutorTestCase):
     ECHO = 'def main(payload): return payload'
 
     def make_engine(self):
-        return self.useFixture(engine.Engine(network=True))
+        return base.unsteady(self)
 
     def test_away_and_back(self):
         warm, cold = self.version(self.ECHO), self.version(self.ECHO)

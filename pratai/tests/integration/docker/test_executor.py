@@ -75,7 +75,7 @@ class TestHostile(ExecutorTestCase):
         return outcome
 
     async def drop(self, version):
-        self.instances.forget([version['id']])
+        self.instances.retire([version['id']])
 
     def test_ends(self):
         for name, lines, status, code, words in test_hostile.ENDS:

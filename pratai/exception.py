@@ -141,3 +141,13 @@ class ImageMissing(SandboxError):
     """The image of a version is not where its builder left it."""
 
     code = 'platform.image_missing'
+
+
+class EngineUnavailable(SandboxError, Busy):
+    """The container engine of the node does not answer: other nodes may do,
+    and so may this one later."""
+
+    code = 'platform.engine_unavailable'
+
+    def __init__(self, detail, retry_after=5):
+        super().__init__(detail, retry_after=retry_after)

@@ -14,6 +14,7 @@ from pratai.conf import api
 from pratai.conf import builder
 from pratai.conf import conductor
 from pratai.conf import default
+from pratai.conf import docker
 from pratai.conf import executor
 from pratai.conf import limits
 from pratai.conf import package_store
@@ -22,7 +23,7 @@ from pratai.conf import standalone
 from pratai.conf import webhook
 
 GROUPS = (default, api, webhook, conductor, executor, limits, builder,
-          package_store, process, standalone)
+          package_store, process, docker, standalone)
 
 
 def register(conf):

@@ -88,7 +88,10 @@ class Attempts:
         try:
             result = await self._run(spec, request_id, attempt['attempt'],
                                      attempt['payload'].encode())
-        except exception.Unavailable:
+        except exception.Unavailable as error:
+            if isinstance(error, exception.EngineUnavailable):
+                # Or it would go back and forth for as long as that lasts.
+                await asyncio.sleep(error.retry_after)
             self._give_back(spec, attempt, lost=False)
             return
         except exception.PrataiError as error:

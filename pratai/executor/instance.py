@@ -15,6 +15,7 @@ import time
 
 from pratai import exception
 from pratai.drivers.runtime import base as runtime_base
+from pratai.drivers.runtime import listening
 from pratai.executor import call
 from pratai.executor import frames
 
@@ -57,6 +58,7 @@ class Instance:
         self._loop = asyncio.get_running_loop()
         self.control = None
         self.configure = None
+        self.listener = None
         self._sandbox = None
         self._calls = set()
         self._idle = []
@@ -81,6 +83,8 @@ class Instance:
         server = await self._loop.create_unix_server(
             lambda: _Control(self, started), self._path('control.sock'))
         try:
+            if self._driver.sends_listener:
+                self.listener = listening.listen(self._run_dir)
             await self._launch()
             await asyncio.wait_for(self._until_ready(started),
                                    self._conf.executor.start_timeout)
@@ -95,6 +99,8 @@ class Instance:
             raise
         finally:
             server.close()
+            if self.listener is not None:
+                self.listener.close()
         self.ready = True
 
     def _path(self, name):
@@ -130,10 +136,12 @@ class Instance:
             if done:
                 # It was configured, so it was the import that ended it.
                 output = frames.clean(state['output'], 65536)
-                raise ImportFailed(
-                    'build.import_failed',
-                    'The process ended while it imported the function.',
-                    output)
+                why = 'The process ended while it imported the function.'
+                if state['oom_killed']:
+                    why = ('The function ran out of memory while it was '
+                           'imported. It may use %d MB.'
+                           % self.spec['memory'])
+                raise ImportFailed('build.import_failed', why, output)
             if not state['running']:
                 raise exception.SandboxError(
                     'The sandbox ended while it started: %s'
@@ -322,7 +330,22 @@ class _Control(asyncio.Protocol):
             transport.abort()
             return
         self._instance.control = self
-        self.send(self._instance.configure)
+        if self._instance.listener is None:
+            self.send(self._instance.configure)
+        else:
+            self._send_listener()
+
+    def _send_listener(self):
+        """The first frame, and with it the socket of requests."""
+        frame = frames.pack(self._instance.configure)
+        with socket.socket(fileno=os.dup(self._transport.get_extra_info(
+                'socket').fileno())) as connection:
+            try:
+                # NOTE: nothing is in its buffer yet, so all of it goes.
+                socket.send_fds(connection, [frame],
+                                [self._instance.listener.fileno()])
+            except OSError:
+                pass    # it is gone; connection_lost() comes
 
     def send(self, header):
         if not self._transport.is_closing():

@@ -15,6 +15,7 @@ import uuid
 import uvicorn
 
 from pratai import drivers
+from pratai import exception
 from pratai import rpc
 from pratai import service
 from pratai import version
@@ -54,8 +55,8 @@ class ExecutorService:
                                     conf.executor.runtime_driver, conf)
         self._builder = drivers.load(drivers.BUILDER, conf.builder.driver,
                                      conf, self._driver)
-        self._runtimes = {item['name']: item
-                          for item in self._driver.runtimes()}
+        self._runtimes = {}
+        self._find_runtimes()
         self._memory = node_memory(conf)
         self._stopped = threading.Event()
         self._draining = False
@@ -70,6 +71,10 @@ class ExecutorService:
         self._beat = service.Periodic(
             'Heartbeat of pratai-executor', conf.executor.heartbeat_interval,
             self._heartbeat)
+        # Apart from the heartbeat, which nothing may keep waiting.
+        self._look = service.Periodic(
+            'Look for runtimes', conf.executor.heartbeat_interval,
+            self._look_for_runtimes)
         self._collect = service.Periodic(
             'Collection of images', conf.builder.collect_interval,
             lambda: self._builds.collect())
@@ -97,6 +102,8 @@ class ExecutorService:
         self._server.start()
         self._beat.run_once()
         self._beat.start()
+        if self._driver.runtimes_change:
+            self._look.start()
         self._collect.start()
 
     def _listen(self):
@@ -174,6 +181,24 @@ class ExecutorService:
                 and not len(self._instances) and not self._attempts.held()
                 and not self._builds.held() and not self._reporter.pending())
 
+    def _find_runtimes(self):
+        """:returns: whether they are others than before."""
+        try:
+            found = {item['name']: item for item in self._driver.runtimes()}
+        except exception.SandboxError as error:
+            LOG.debug('Runtimes: %s', error.detail)     # the driver warned
+            return False
+        before = dict(self._runtimes)
+        # NOTE: others hold this very dict, and read it meanwhile.
+        self._runtimes.update(found)
+        for name in before.keys() - found.keys():
+            del self._runtimes[name]
+        return found != before
+
+    def _look_for_runtimes(self):
+        if self._find_runtimes():
+            self._registered = False    # until the next heartbeat
+
     def _heartbeat(self):
         if not self._registered:
             self._register()
@@ -207,6 +232,8 @@ class ExecutorService:
     def stop(self):
         """Finish what runs, for at most the grace time, report, and end."""
         self._draining = True
+        if self._driver.runtimes_change:
+            self._look.stop()
         self._collect.stop()
         grace = self._conf.executor.shutdown_grace
         self._beat.run_once()

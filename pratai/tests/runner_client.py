@@ -131,21 +131,26 @@ class Instance:
 
     :param run_dir: a directory that is there.
     :param start: called without arguments when control.sock listens.
+    :param listener: socket to send with the first frame.
     """
 
-    def __init__(self, run_dir, start, configuration):
+    def __init__(self, run_dir, start, configuration, listener=None):
         self.run_dir = run_dir
         self.frames = []
-        with socket.socket(socket.AF_UNIX) as listener:
+        with socket.socket(socket.AF_UNIX) as control:
             path = os.path.join(run_dir, 'control.sock')
-            listener.bind(path)
-            listener.listen(1)
-            listener.settimeout(SECONDS)
+            control.bind(path)
+            control.listen(1)
+            control.settimeout(SECONDS)
             start()
-            self.control, _ = listener.accept()
+            self.control, _ = control.accept()
         self.control.settimeout(SECONDS)
         try:
-            self.send(**dict(configuration, type='configure'))
+            first = frame(dict(configuration, type='configure'))
+            if listener is None:
+                self.control.sendall(first)
+            else:
+                socket.send_fds(self.control, [first], [listener.fileno()])
             self.header, body = read_frame(self.control)
         except BaseException:
             self.close()

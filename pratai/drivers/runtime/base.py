@@ -9,6 +9,9 @@ runner protocol through that directory, see contributor/runner-protocol.rst.
 import abc
 import dataclasses
 
+THREAD_VARIABLES = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS',
+                    'MKL_NUM_THREADS', 'NUMEXPR_NUM_THREADS')
+
 
 @dataclasses.dataclass
 class Spec:
@@ -52,6 +55,15 @@ class Sandbox:
     private: object = None
 
 
+def environment(spec):
+    """:returns: dict of the variables that every instance gets."""
+    env = {name: str(spec.cpus) for name in THREAD_VARIABLES}
+    env['MALLOC_ARENA_MAX'] = '2'
+    # Resolved once here, or in every request again.
+    env['LD_BIND_NOW'] = '1'
+    return env
+
+
 class RuntimeDriver(abc.ABC):
     """Base of runtime drivers.
 
@@ -62,6 +74,15 @@ class RuntimeDriver(abc.ABC):
     :raises exception.SandboxError: the driver cannot work as configured.
     """
 
+    #: Whether the executor is to make runner.sock and send it to the runner
+    #: with the "configure" frame, because the driver cannot pass descriptors.
+    #: The runner then finds "control" in $PRATAI_LISTEN_FD.
+    sends_listener = False
+
+    #: Whether runtimes() may change while the service runs, and is quick
+    #: enough to be asked every few seconds.
+    runtimes_change = False
+
     def __init__(self, conf):
         self.conf = conf
 
@@ -69,7 +90,8 @@ class RuntimeDriver(abc.ABC):
     def runtimes(self):
         """Find out what functions can be run with.
 
-        Blocks for about a second; called at start.
+        Blocks for about a second; called at start, and later on if
+        runtimes_change.
 
         :returns: list of dicts: name ("python311"), language, version,
             description, fingerprint (changes when an image built for it has
@@ -96,7 +118,8 @@ class RuntimeDriver(abc.ABC):
 
     @abc.abstractmethod
     def inspect(self, sandbox):
-        """Look at an instance. Does not block; also works after stop().
+        """Look at an instance. Blocks for some ms at most; also works after
+        stop().
 
         :returns: dict: running (bool), exit_code (of the runner, 128 +
             signal for a killed one, or None), oom_killed (bool, something in

@@ -270,3 +270,22 @@ def _delegated(root):
             except OSError:
                 pass
     return None
+
+
+def group_of(pid, name, root=ROOT, proc='/proc'):
+    """Find the control group of a process that somebody else made.
+
+    :param name: what the path has to contain, or it is another's.
+    :returns: a Group to count in, or None: it cannot be seen from here.
+    """
+    groups = {}
+    for line in _read(os.path.join(proc, str(pid), 'cgroup')).splitlines():
+        _, controllers, path = line.split(':', 2)
+        groups.update(dict.fromkeys(controllers.split(','), path))
+    for controller, key, folder in (('memory', 'memory', 'memory'),
+                                    ('', 'unified', '')):
+        path = os.path.join(root, folder,
+                            groups.get(controller, '').strip('/'))
+        if name in groups.get(controller, '') and os.path.isdir(path):
+            return Group({key: path})
+    return None

@@ -10,13 +10,13 @@ from concurrent import futures
 import logging
 import os
 import shutil
-import socket
 import subprocess
 
 from pratai import exception
 from pratai.drivers.runtime import base
 from pratai.drivers.runtime import bytecode
 from pratai.drivers.runtime import interpreters
+from pratai.drivers.runtime import listening
 from pratai.drivers.runtime import sandbox
 from pratai.drivers.runtime import tails
 
@@ -32,10 +32,7 @@ RUNNER_DIR = '/pratai'
 CODE_DIR = '/function'
 DEPS_DIR = '/deps'
 
-BACKLOG = 1024
 RESERVED_PROCESSES = 16         # the runner, its helpers, bubblewrap
-THREAD_VARIABLES = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS',
-                    'MKL_NUM_THREADS', 'NUMEXPR_NUM_THREADS')
 
 
 class _Instance:
@@ -177,12 +174,7 @@ class ProcessDriver(base.RuntimeDriver):
                 + 2 * spec.concurrency + RESERVED_PROCESSES}
 
     def _environment(self, spec):
-        env = {name: str(spec.cpus) for name in THREAD_VARIABLES}
-        env['MALLOC_ARENA_MAX'] = '2'
-        # Resolved once here, or in every request again.
-        env['LD_BIND_NOW'] = '1'
-        env.update(self.options.environment)
-        return env
+        return dict(base.environment(spec), **self.options.environment)
 
     def start(self, spec):
         code, deps = self._directories(spec.image)
@@ -196,9 +188,7 @@ class ProcessDriver(base.RuntimeDriver):
             binds.append(sandbox.Bind(deps, DEPS_DIR))
         env = self._environment(spec)
         env['PRATAI_RUN_DIR'] = self.launcher.path(spec.run_dir, RUN_DIR)
-        # NOTE: made here and not by the runner, so that nothing inside needs
-        # to write to a directory of the node.
-        listener = self._listen(spec.run_dir)
+        listener = listening.listen(spec.run_dir)
         try:
             env['PRATAI_LISTEN_FD'] = str(listener.fileno())
             process = self.launcher.spawn(sandbox.Command(
@@ -219,31 +209,6 @@ class ProcessDriver(base.RuntimeDriver):
         process.stderr.close()
         return base.Sandbox(spec.instance_id, process.pid,
                             _Instance(process, tail, self._scratch(spec)))
-
-    @staticmethod
-    def _listen(run_dir):
-        """The socket that children take requests from.
-
-        :raises exception.SandboxError:
-        """
-        listener = socket.socket(socket.AF_UNIX)
-        try:
-            # Everybody may pass, nobody but us may write. The path of a
-            # socket has room for 107 bytes, hence the descriptor.
-            os.chmod(run_dir, 0o711)
-            fd = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                path = '/proc/self/fd/%d/runner.sock' % fd
-                listener.bind(path)
-                os.chmod(path, 0o600)
-            finally:
-                os.close(fd)
-            listener.listen(BACKLOG)
-        except OSError as e:
-            listener.close()
-            raise exception.SandboxError(
-                'There is no use in the directory %s: %s' % (run_dir, e))
-        return listener
 
     def stop(self, sandbox):
         instance = sandbox.private

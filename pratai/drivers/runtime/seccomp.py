@@ -106,3 +106,37 @@ def program(machine=None):
     refuse()
     add(_RETURN, _ALLOW)
     return b''.join(code)
+
+
+def docker_profile():
+    """:returns: the same rules as a profile for Docker, a dict."""
+    def rule(names, error=errno.EPERM, **argument):
+        found = {'names': names, 'action': 'SCMP_ACT_ERRNO',
+                 'errnoRet': error}
+        if argument:
+            found['args'] = [argument]
+        return found
+
+    def equal(index, value):
+        return {'index': index, 'value': value, 'op': 'SCMP_CMP_EQ'}
+
+    rules = [rule(sorted(REFUSED)), rule(['clone3'], errno.ENOSYS)]
+    for bit in range(32):
+        if NEW_NAMESPACES >> bit & 1:
+            rules.append(rule(['clone'], index=0, value=1 << bit,
+                              valueTwo=1 << bit, op='SCMP_CMP_MASKED_EQ'))
+    rules += [rule(['ioctl'], **equal(1, value)) for value in IOCTLS]
+    rules += [rule(['socket'], errno.EAFNOSUPPORT, **equal(0, family))
+              for family in range(max(FAMILIES)) if family not in FAMILIES]
+    rules.append(rule(['socket'], errno.EAFNOSUPPORT, index=0,
+                      value=max(FAMILIES), op='SCMP_CMP_GT'))
+    rules.append({'names': ['personality'], 'action': 'SCMP_ACT_ERRNO',
+                  'errnoRet': errno.EPERM, 'args': [
+                      {'index': 0, 'value': value, 'op': 'SCMP_CMP_NE'}
+                      for value in PERSONALITIES]})
+    return {'defaultAction': 'SCMP_ACT_ALLOW',
+            'archMap': [{'architecture': 'SCMP_ARCH_X86_64',
+                         'subArchitectures': []},
+                        {'architecture': 'SCMP_ARCH_AARCH64',
+                         'subArchitectures': []}],
+            'syscalls': rules}

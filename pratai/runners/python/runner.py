@@ -754,7 +754,7 @@ class Runner(object):
     # Setting up.
 
     def configure(self):
-        header, _ = read_frame(self.control_fd)
+        header, _ = read_frame(self.control_fd, self.receive_listener())
         config = self.config = decode(header.decode('utf-8'))
         self.once = config.get('isolation', 'request') == 'request'
         self.concurrency = max(1, config.get('concurrency', 1))
@@ -764,6 +764,25 @@ class Runner(object):
         self.tmp_dirs = config.get('tmp_dirs') or ['/tmp']
         self.limit(config.get('limits') or {})
         self.listen()
+
+    def receive_listener(self):
+        """Get runner.sock through the control connection, if we are to.
+
+        :returns: the first bytes of the first frame, that it came with.
+        """
+        if os.environ.get('PRATAI_LISTEN_FD') != 'control':
+            return b''
+        if PY2:
+            # NOTE: it takes one byte and keeps it. A header has less than
+            # 16 MB, so we know which one.
+            fd, data = retry(_multiprocessing.recvfd, self.control_fd), b'\0'
+        else:
+            data, ancillary, _, _ = self.control.recvmsg(LENGTHS.size, 24)
+            if not ancillary:
+                raise Closed('no socket')
+            fd, = struct.unpack_from('i', ancillary[0][2])
+        os.environ['PRATAI_LISTEN_FD'] = str(fd)
+        return data
 
     def listen(self):
         """Make runner.sock, or take the one that we were given."""

@@ -24,6 +24,60 @@ def main(payload):
 '''
 
 
+def module(lines):
+    """:returns: source of a function that can misbehave so."""
+    return PROLOGUE + ''.join('    %s\n' % line
+                              for line in lines.splitlines())
+
+
+#: Name, lines, and how the request ends: status, code, words of the detail.
+ENDS = [
+    ('exit', 'sys.exit(3)', 'failed', 'function.exited', '3'),
+    ('raise', 'raise ValueError("no way")', 'failed',
+     'function.failed', 'ValueError: no way'),
+    ('raise-base', 'raise BaseException("no")', 'failed',
+     'function.failed', 'BaseException'),
+    ('os-exit', 'os._exit(7)', 'failed', 'function.exited', '7'),
+    ('crash', 'ctypes.string_at(0)', 'failed', 'function.crashed',
+     'SIGSEGV'),
+    ('abort', 'os.abort()', 'failed', 'function.crashed', 'SIGABRT'),
+    ('surrogate', 'raise Exception("\\ud800\\0")', 'failed',
+     'function.failed', 'Exception'),
+    ('print-nul', 'print("\\0")\nreturn b"x"', 'failed',
+     'function.bad_response', ''),
+    ('recursion', 'main.__call__("now")', 'failed',
+     'function.failed', 'RecursionError'),
+    ('nan', 'return float("nan")', 'failed',
+     'function.bad_response', 'JSON'),
+    ('bytes', 'return b"x"', 'failed', 'function.bad_response',
+     'bytes'),
+    ('set', 'return {1}', 'failed', 'function.bad_response', 'set'),
+    ('cycle', 'x = []; x.append(x); return x', 'failed',
+     'function.bad_response', ''),
+    ('large', 'return "x" * 100000000', 'failed',
+     'function.response_too_large', ''),
+    ('close', 'os.closerange(0, 4096)\ntime.sleep(1)', 'failed',
+     'function.exited', ''),
+    ('kill-all', 'os.kill(-1, 9)\nreturn "alive"', None, None, ''),
+    ('kill-parent', 'os.kill(os.getppid(), 9)\nreturn "alive"',
+     None, None, ''),
+]
+#: What never ends by itself.
+ENDLESS = [
+    ('loop', 'while True:\n    pass'),
+    ('sleep', 'time.sleep(999)'),
+    ('term', 'signal.signal(signal.SIGTERM, signal.SIG_IGN)\n'
+     'time.sleep(999)'),
+    ('print', 'while True:\n    print("x" * 1000)'),
+    ('fork', 'while True:\n    try:\n        os.fork()\n'
+     '    except OSError:\n        pass'),
+    ('threads', 'while True:\n    try:\n        threading.Thread('
+     'target=time.sleep, args=(99,)).start()\n'
+     '    except (RuntimeError, MemoryError):\n        pass'),
+    ('stop', 'os.kill(os.getpid(), signal.SIGSTOP)'),
+]
+
+
 class Base(base.BaseTestCase):
 
     options = {('executor', 'max_log'): 65536,
@@ -40,8 +94,7 @@ class TestFunctions(Base):
     def misbehave(self, name, lines, **metadata):
         """:returns: the request in which the function misbehaved, after
             checking that the next one is served."""
-        body = ''.join('    %s\n' % line for line in lines.splitlines())
-        function = self.pratai.create(name, PROLOGUE + body, type='sync',
+        function = self.pratai.create(name, module(lines), type='sync',
                                       **metadata)
         self.assertEqual('inactive', function['status'],
                          function['status_detail'])
@@ -60,37 +113,7 @@ class TestFunctions(Base):
         return request
 
     def test_table(self):
-        for name, lines, status, code, words in [
-            ('exit', 'sys.exit(3)', 'failed', 'function.exited', '3'),
-            ('raise', 'raise ValueError("no way")', 'failed',
-             'function.failed', 'ValueError: no way'),
-            ('raise-base', 'raise BaseException("no")', 'failed',
-             'function.failed', 'BaseException'),
-            ('os-exit', 'os._exit(7)', 'failed', 'function.exited', '7'),
-            ('crash', 'ctypes.string_at(0)', 'failed', 'function.crashed',
-             'SIGSEGV'),
-            ('abort', 'os.abort()', 'failed', 'function.crashed', 'SIGABRT'),
-            ('surrogate', 'raise Exception("\\ud800\\0")', 'failed',
-             'function.failed', 'Exception'),
-            ('print-nul', 'print("\\0")\nreturn b"x"', 'failed',
-             'function.bad_response', ''),
-            ('recursion', 'main.__call__("now")', 'failed',
-             'function.failed', 'RecursionError'),
-            ('nan', 'return float("nan")', 'failed',
-             'function.bad_response', 'JSON'),
-            ('bytes', 'return b"x"', 'failed', 'function.bad_response',
-             'bytes'),
-            ('set', 'return {1}', 'failed', 'function.bad_response', 'set'),
-            ('cycle', 'x = []; x.append(x); return x', 'failed',
-             'function.bad_response', ''),
-            ('large', 'return "x" * 100000000', 'failed',
-             'function.response_too_large', ''),
-            ('close', 'os.closerange(0, 4096)\ntime.sleep(1)', 'failed',
-             'function.exited', ''),
-            ('kill-all', 'os.kill(-1, 9)\nreturn "alive"', None, None, ''),
-            ('kill-parent', 'os.kill(os.getppid(), 9)\nreturn "alive"',
-             None, None, ''),
-        ]:
+        for name, lines, status, code, words in ENDS:
             with self.subTest(name):
                 request = self.misbehave(name, lines, memory=512)
                 if status is not None:
@@ -115,19 +138,7 @@ class TestFunctions(Base):
         self.assertIn(request['status'], ('timeout', 'failed'))
 
     def test_endless(self):
-        for name, lines in [
-            ('loop', 'while True:\n    pass'),
-            ('sleep', 'time.sleep(999)'),
-            ('term', 'signal.signal(signal.SIGTERM, signal.SIG_IGN)\n'
-             'time.sleep(999)'),
-            ('print', 'while True:\n    print("x" * 1000)'),
-            ('fork', 'while True:\n    try:\n        os.fork()\n'
-             '    except OSError:\n        pass'),
-            ('threads', 'while True:\n    try:\n        threading.Thread('
-             'target=time.sleep, args=(99,)).start()\n'
-             '    except (RuntimeError, MemoryError):\n        pass'),
-            ('stop', 'os.kill(os.getpid(), signal.SIGSTOP)'),
-        ]:
+        for name, lines in ENDLESS:
             with self.subTest(name):
                 request = self.misbehave(name, lines, timeout=1)
                 self.assertEqual(('timeout', 'function.timeout'),

@@ -16,6 +16,7 @@ import fixtures
 from pratai import conf as configuration
 from pratai.drivers.runtime import base as runtime_base
 from pratai.drivers.runtime import interpreters
+from pratai.drivers.runtime import listening
 from pratai.drivers.runtime import process
 from pratai.tests import base
 from pratai.tests import runner_client
@@ -91,6 +92,12 @@ class RunnerTestCase(base.TestCase):
     def configure(self):
         self.conf.set_override('isolation', self.isolation, 'process')
 
+    def no_groups(self):
+        """:returns: why memory of an instance as a whole has no limit."""
+        if not self.driver._grouped('memory'):
+            return ('There are no control groups here: %s'
+                    % self.driver.launcher.warnings)
+
     @property
     def python2(self):
         return self.runtime['version'].startswith('2')
@@ -141,13 +148,22 @@ class RunnerTestCase(base.TestCase):
             max_response=max_response)
         configuration.update(settings or {})
         try:
-            instance = runner_client.Instance(run_dir, start, configuration)
+            instance = runner_client.Instance(run_dir, start, configuration,
+                                              self.listener(run_dir))
         except Exception as e:
             said = started and self.driver.inspect(started[0])
             raise AssertionError('no instance: %r, %r' % (e, said)) from e
         self.addCleanup(instance.close)
         instance.sandbox, instance.spec = started[0], spec
         return instance
+
+    def listener(self, run_dir):
+        """:returns: what to send to the runner, if it gets it so."""
+        if not self.driver.sends_listener:
+            return None
+        listener = listening.listen(run_dir)
+        self.addCleanup(listener.close)
+        return listener
 
     def ready(self, *args, **kwargs):
         """As instance(), and it has to work."""

@@ -183,7 +183,8 @@ class Runner:
     def test_environment(self):
         os.environ['PRATAI_SECRET'] = 'secret'
         self.addCleanup(os.environ.pop, 'PRATAI_SECRET')
-        self.conf.set_override('environment', {'COLOUR': 'blue'}, 'process')
+        for group in ('process', 'docker'):
+            self.conf.set_override('environment', {'COLOUR': 'blue'}, group)
         environ = self.do(self.ready(), 'where').value['environ']
         self.assertEqual('blue', environ['COLOUR'])
         self.assertEqual('1', environ['OMP_NUM_THREADS'])

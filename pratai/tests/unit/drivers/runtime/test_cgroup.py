@@ -93,3 +93,45 @@ class TestNone(base.TestCase):
     def test_no_hierarchy(self):
         self.assertRaises(OSError, cgroup.Cgroups, self.state_path,
                           root=self.state_path)
+
+
+class TestGroupOf(base.TestCase):
+    """Groups that somebody else made, in both versions."""
+
+    def setUp(self):
+        super().setUp()
+        self.root = os.path.join(self.state_path, 'cgroup')
+        self.proc = os.path.join(self.state_path, 'proc')
+        os.makedirs(os.path.join(self.proc, '17'))
+
+    def find(self, text, name='c0ffee'):
+        with open(os.path.join(self.proc, '17', 'cgroup'), 'w') as f:
+            f.write(text)
+        return cgroup.group_of(17, name, self.root, self.proc)
+
+    def make(self, path, file, text):
+        path = os.path.join(self.root, path)
+        os.makedirs(path)
+        with open(os.path.join(path, file), 'w') as f:
+            f.write(text)
+
+    def test_version_1(self):
+        self.make('memory/docker/c0ffee', 'memory.oom_control',
+                  'oom_kill_disable 0\nunder_oom 0\noom_kill 3\n')
+        text = ('9:cpuset:/docker/c0ffee\n4:memory:/docker/c0ffee\n'
+                '2:cpu,cpuacct:/docker/c0ffee\n0::/\n')
+        self.assertEqual(3, self.find(text).oom_kills())
+
+    def test_version_2(self):
+        self.make('system.slice/docker-c0ffee.scope', 'memory.events',
+                  'low 0\nhigh 0\nmax 7\noom 2\noom_kill 2\n')
+        self.assertEqual(2, self.find(
+            '0::/system.slice/docker-c0ffee.scope\n').oom_kills())
+
+    def test_not_to_be_seen(self):
+        self.make('memory/docker/other', 'memory.oom_control', '')
+        for text in ('', '4:memory:/docker/other\n0::/docker/other\n',
+                     '4:memory:/docker/c0ffee\n0::/docker/c0ffee\n'):
+            self.assertIsNone(self.find(text))
+        self.assertIsNone(cgroup.group_of(18, 'c0ffee', self.root,
+                                          self.proc))

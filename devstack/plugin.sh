@@ -43,6 +43,8 @@ function install_pratai {
     sudo install -d -o "$STACK_USER" -m 755 "$PRATAI_CONF_DIR"
     if is_service_enabled pratai-api pratai-webhook; then
         pip_install uwsgi
+        # DevStack has tokens cached in memcached.
+        pip_install python-memcached
     fi
     if is_service_enabled pratai-executor; then
         _pratai_install_driver

@@ -6,6 +6,7 @@ out. A warning is what an operator wants to know before going on.
 """
 
 import glob
+import importlib
 import ipaddress
 import os
 import socket
@@ -263,6 +264,12 @@ def _keystone(conf):
     """
     from keystoneauth1 import loading
     from keystonemiddleware import auth_token  # noqa: F401
+    for loader in named.NamedExtensionManager(
+            'oslo.config.opts', ['keystonemiddleware.auth_token']):
+        for group, options in loader.plugin():
+            conf.register_opts(options, group=group)
+    if conf.keystone_authtoken.memcached_servers:
+        importlib.import_module('memcache')
     loading.register_auth_conf_options(conf, 'keystone_authtoken')
     if loading.load_auth_from_conf_options(
             conf, 'keystone_authtoken') is None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import contextlib
+import importlib.util
 import io
 import os
 import time
@@ -188,6 +189,13 @@ class TestSecrets(TestCase):
         code, details = self.check('Secrets', self.MARIADB, good=(
             '[keystone_authtoken]\nauth_type = password\n'))
         self.assertEqual(FAILURE, code)
+
+    def test_memcached_without_its_library(self):
+        more = '[keystone_authtoken]\nmemcached_servers = localhost:11211\n'
+        there = importlib.util.find_spec('memcache') is not None
+        code, details = self.check('Secrets', self.MARIADB + more)
+        self.assertEqual(SUCCESS if there else FAILURE, code)
+        self.assertEqual(there, 'memcache' not in details)
 
     def test_guest(self):
         code, details = self.check('Secrets', self.MARIADB, good=(

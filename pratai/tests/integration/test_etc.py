@@ -12,7 +12,8 @@ import sys
 import fixtures
 from oslotest import base
 
-TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3))
+TOP = os.path.abspath(os.path.join(os.path.dirname(__file__),
+                                   *[os.pardir] * 3))
 
 
 class TestCase(base.BaseTestCase):

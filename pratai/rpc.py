@@ -49,6 +49,16 @@ def transport(conf, url=None):
         conf, url=url, allowed_remote_exmods=['pratai.exception'])
 
 
+def addresses(conf):
+    """:returns: (host, port, user or None) of each node of the broker; none
+        for a transport that needs no network."""
+    url = oslo_messaging.TransportURL.parse(conf)
+    if url.transport not in ('rabbit', 'kombu'):
+        return []
+    return [(host.hostname or 'localhost', host.port or 5672, host.username)
+            for host in url.hosts] or [('localhost', 5672, None)]
+
+
 class Server:
     """Answers calls to ``topic``; start() it, stop() it.
 

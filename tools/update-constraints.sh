@@ -11,8 +11,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 OLDEST=3.11
 PYTHONS="python3.11 python3.12 python3.13"
-# tox is what developers call; setuptools is what both packages build with.
-EXTRA="setuptools tox ./python-prataiclient[cloud,openstack,test]"
+# tox is what developers call; setuptools is what both packages build with;
+# uWSGI and python-memcached are extras of the server.
+EXTRA="setuptools tox uWSGI python-memcached
+    ./python-prataiclient[cloud,openstack,test]"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

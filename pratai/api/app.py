@@ -86,11 +86,13 @@ def build_app(conf, database, conductor, store):
 
 
 def healthcheck_app(conf):
-    """The health check; ``touch`` the file to take this node out."""
+    """The health check: 503 while the database is away, or after ``touch``
+    of the file that takes this node out."""
     conf.register_opts(healthcheck_opts.HEALTHCHECK_OPTS, group='healthcheck')
     conf.register_opts(healthcheck_opts.DISABLE_BY_FILE_OPTS,
                        group='healthcheck')
-    conf.set_default('backends', ['disable_by_file'], group='healthcheck')
+    conf.set_default('backends', ['pratai_database', 'disable_by_file'],
+                     group='healthcheck')
     conf.set_default('disable_by_file_path',
                      '$state_path/healthcheck_disable', group='healthcheck')
     return healthcheck.Healthcheck(None, conf)

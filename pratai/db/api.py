@@ -7,6 +7,7 @@ return plain values, so that no session leaves this package.
 
 from pratai.db import base
 from pratai.db import builds
+from pratai.db import checks
 from pratai.db import dispatch
 from pratai.db import functions
 from pratai.db import requests
@@ -14,7 +15,8 @@ from pratai.db import services
 
 
 class Database(base.Base, functions.Functions, builds.Builds,
-               requests.Requests, dispatch.Dispatch, services.Services):
+               requests.Requests, dispatch.Dispatch, services.Services,
+               checks.Checks):
     """The database of a Pratai.
 
     :param conf: a configuration with the options of :mod:`pratai.conf`.

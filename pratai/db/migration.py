@@ -7,6 +7,7 @@ import alembic.command
 import alembic.config
 import alembic.migration
 import alembic.script
+import alembic.util
 
 
 def _config(engine):
@@ -33,3 +34,12 @@ def head():
     """:returns: the revision that this code wants."""
     return alembic.script.ScriptDirectory.from_config(
         _config(None)).get_current_head()
+
+
+def known(revision):
+    """:returns: whether this code has a migration of that name."""
+    try:
+        return alembic.script.ScriptDirectory.from_config(
+            _config(None)).get_revision(revision) is not None
+    except alembic.util.CommandError:
+        return False

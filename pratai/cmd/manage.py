@@ -8,6 +8,7 @@ from oslo_log import log
 
 from pratai import conf as configuration
 from pratai import exception
+from pratai.cmd import runtimes
 from pratai.db import api as db_api
 from pratai.db import migration
 
@@ -51,6 +52,7 @@ def _commands(subparsers):
         help='those that finished more than so many days ago '
              '(default: 30; 0 deletes all that have finished)')
     purge.set_defaults(function=db_purge)
+    runtimes.add(subparsers)
 
 
 def _days(text):
@@ -75,7 +77,7 @@ def main():
     try:
         conf.command.function(conf)
     except exception.PrataiError as error:
-        sys.exit('pratai-manage: %s' % error)
+        sys.exit('pratai-manage: %s' % error.detail)
 
 
 if __name__ == '__main__':

@@ -19,11 +19,12 @@ from pratai.conf import executor
 from pratai.conf import limits
 from pratai.conf import package_store
 from pratai.conf import process
+from pratai.conf import registry
 from pratai.conf import standalone
 from pratai.conf import webhook
 
 GROUPS = (default, api, webhook, conductor, executor, limits, builder,
-          package_store, process, docker, standalone)
+          package_store, process, docker, registry, standalone)
 
 
 def register(conf):

@@ -7,6 +7,11 @@ OPTS = [
     cfg.StrOpt('driver', default='process',
                help='Which pratai.builder driver makes images. It must suit '
                     'the runtime driver.'),
+    cfg.StrOpt('runtimes_dir',
+               help='Folder with the YAML files of the runtimes that '
+                    '"pratai-manage runtime build" makes images of; default: '
+                    '/etc/pratai/runtimes.d, or where the package was '
+                    'installed to.'),
     cfg.IntOpt('timeout', default=600, min=1,
                help='Seconds in which dependencies have to be installed.'),
     cfg.IntOpt('memory', default=2048, min=64,

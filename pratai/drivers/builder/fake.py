@@ -38,7 +38,7 @@ class FakeBuilder(base.BuilderDriver):
             if cancelled:
                 raise exception.BuildError('build.cancelled',
                                            'The build was cancelled.')
-            self.images.publish(work, build.version_id, None)
+            self.images.publish(work, build, None, None)
         return {'driver': NAME, 'id': build.version_id, 'layer': None}
 
     def _build(self, build, log, work):

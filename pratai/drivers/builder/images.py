@@ -6,6 +6,7 @@ layer; ``layers/<key>/`` has dependencies. Both appear with a rename, whole.
 ``builds/<build id>/`` is where they are made.
 """
 
+import abc
 import contextlib
 import json
 import logging
@@ -24,22 +25,49 @@ KEY = re.compile(r'[0-9a-f]{64}\Z')
 RECORD = 'image.json'
 
 
-class Images:
-    """The folders of one node.
+class Places(abc.ABC):
+    """Where builds are made, and what is made is kept.
 
     :param conf: options.
     """
 
     def __init__(self, conf):
         self.grace = conf.builder.collect_grace
-        base = os.path.abspath(conf.state_path)
-        self.images = os.path.join(base, 'images')
-        self.layers = os.path.join(base, 'layers')
-        self.builds = os.path.join(base, 'builds')
-        self.locks = os.path.join(base, 'cache', 'locks')
-        for path in (self.images, self.layers, self.builds, self.locks):
-            os.makedirs(path, exist_ok=True)
-            os.chmod(path, 0o711)
+        self.base = os.path.abspath(conf.state_path)
+        self.builds = self.folder('builds')
+        self.locks = self.folder('cache', 'locks')
+
+    def folder(self, *names):
+        """:returns: path of a folder of the state directory; it is made."""
+        path = os.path.join(self.base, *names)
+        os.makedirs(path, exist_ok=True)
+        os.chmod(path, 0o711)
+        return path
+
+    @abc.abstractmethod
+    def has_layer(self, key, job):
+        """:returns: whether the layer is there; its lock is held."""
+
+    @abc.abstractmethod
+    def keep_layer(self, key, made, build, job):
+        """Keep a folder as a layer; its lock is held for us alone."""
+
+    @abc.abstractmethod
+    def publish(self, work, build, layer, job):
+        """Keep the folder ``work``/image as the image of a version.
+
+        :param build: base.Build
+        :param layer: key, whose lock is held, or None.
+        :returns: dict: layer, and what else there is to say of the image.
+        """
+
+    @abc.abstractmethod
+    def remove(self, version_id):
+        """As BuilderDriver.remove."""
+
+    @abc.abstractmethod
+    def collect(self, known):
+        """As BuilderDriver.collect, without the cache."""
 
     @contextlib.contextmanager
     def workplace(self, build_id):
@@ -69,31 +97,62 @@ class Images:
                 files.remove(path)
                 os.unlink(os.path.join(self.locks, build_id))
 
-    def layer(self, key):
-        return os.path.join(self.layers, key)
-
     def lock(self, key, shared=False, wait=None):
         """As files.lock, for one layer."""
         return files.lock(os.path.join(self.locks, key), shared, wait)
 
-    def publish(self, work, version_id, layer):
-        """Make the folder ``work``/image the image of a version."""
-        if not ID.match(version_id):
-            raise ValueError('%r is no id' % version_id)
+    def sweep(self):
+        """Remove what builds that died have left."""
+        for name in {*os.listdir(self.locks), *os.listdir(self.builds)}:
+            with self.lock(name) as held:
+                if not held:
+                    continue
+                files.remove(os.path.join(self.builds, name))
+                if not self.is_layer(name):
+                    os.unlink(os.path.join(self.locks, name))
+
+    def is_layer(self, name):
+        """:returns: whether a lock of that name is worth keeping."""
+        return False
+
+
+class Images(Places):
+    """Layers and images as folders of one node."""
+
+    def __init__(self, conf):
+        super().__init__(conf)
+        self.images = self.folder('images')
+        self.layers = self.folder('layers')
+
+    def layer(self, key):
+        return os.path.join(self.layers, key)
+
+    def is_layer(self, name):
+        return os.path.exists(self.layer(name))
+
+    def has_layer(self, key, job):
+        return os.path.isdir(self.layer(key))
+
+    def keep_layer(self, key, made, build, job):
+        os.rename(made, self.layer(key))
+
+    def publish(self, work, build, layer, job):
+        if not ID.match(build.version_id):
+            raise ValueError('%r is no id' % build.version_id)
         made = os.path.join(work, 'image')
         with open(os.path.join(made, RECORD), 'w') as target:
             json.dump({'layer': layer}, target)
-        place = os.path.join(self.images, version_id)
+        place = os.path.join(self.images, build.version_id)
         if os.path.lexists(place):
             os.rename(place, os.path.join(work, 'replaced'))
         os.rename(made, place)
+        return {'layer': layer}
 
     def remove(self, version_id):
         if ID.match(version_id):
             files.remove(os.path.join(self.images, version_id))
 
     def collect(self, known):
-        """As BuilderDriver.collect, without the cache."""
         known = set(known)
         for name in os.listdir(self.images):
             if name not in known and self._is_old(name):
@@ -105,13 +164,7 @@ class Images:
                 if held and name not in self.needed_layers():
                     LOG.info('Removing layer %s: nobody needs it', name)
                     files.remove(self.layer(name))
-        for name in {*os.listdir(self.locks), *os.listdir(self.builds)}:
-            with self.lock(name) as held:
-                if not held:
-                    continue
-                files.remove(os.path.join(self.builds, name))
-                if not os.path.exists(self.layer(name)):
-                    os.unlink(os.path.join(self.locks, name))
+        self.sweep()
 
     def _is_old(self, name):
         try:

@@ -17,6 +17,7 @@ import threading
 import time
 
 from pratai import exception
+from pratai import registry
 from pratai.drivers import docker_engine
 from pratai.drivers.runtime import base
 from pratai.drivers.runtime import cgroup
@@ -68,6 +69,7 @@ class DockerDriver(base.RuntimeDriver):
         self.uids = uids.pool(self.options.uid_first, self.options.uid_count)
         self.engine = docker_engine.Engine(
             self.options.url, self.options.timeout, self._returned)
+        self.registry = registry.Registry(conf, self.engine)
         self.network = docker_network.Network(conf, self.engine, self.node)
         self.runners = docker_runtimes.Runners(self.state_path, self.engine,
                                              self.node)
@@ -173,13 +175,21 @@ class DockerDriver(base.RuntimeDriver):
 
     def _start(self, instance, config):
         api = self.engine
-        with self.engine.errors('create the container'):
-            instance.container = api.api.create_container_from_config(
-                config, 'pratai-' + instance.name)['Id']
+        try:
+            self._create(instance, config)
+        except exception.ImageMissing:
+            # Another node may have built it.
+            self.registry.ensure(config['Image'])
+            self._create(instance, config)
         with self.engine.errors('start the container'):
             api.api.start(instance.container)
             state = api.api.inspect_container(instance.container)['State']
         self._follow(instance, state['Pid'])
+
+    def _create(self, instance, config):
+        with self.engine.errors('create the container'):
+            instance.container = self.engine.api.create_container_from_config(
+                config, 'pratai-' + instance.name)['Id']
 
     @staticmethod
     def _follow(instance, pid):

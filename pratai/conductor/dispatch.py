@@ -196,11 +196,13 @@ class Dispatcher:
         :param executors: {host: executor} of those that are up.
         """
         now = time.monotonic()
-        for host in executors:
+        there = {host for host, item in executors.items()
+                 if placement.is_available(item)}
+        for host in there:
             self._down_since.pop(host, None)
         node = (spec['image'] or {}).get('node')
         since = now
-        if node not in executors:
+        if node not in there:
             since = self._down_since.setdefault(node, now)
         if placement.is_stranded(executors, spec, now - since,
                                  self._conf.rebuild_after):

@@ -35,28 +35,34 @@ def takes(executor, spec):
 
 def is_open(executor):
     """Whether an executor is to be given any work."""
-    return (executor['state'] == 'enabled'
+    return (executor['state'] == 'enabled' and is_available(executor)
             and not executor['details'].get('draining'))
+
+
+def is_available(executor):
+    """Whether what an executor runs functions with is there."""
+    return executor['details'].get('available', True)
 
 
 def is_stranded(executors, spec, down_for, patience):
     """Whether a version has to be built again to run at all.
 
     Its image is on one node, which an operator keeps from work, or which
-    was down for so long that it may not come back; and there is another
+    was away for so long that it may not come back; and there is another
     executor that could run it.
 
     :param executors: {host: executor} of those that are up.
-    :param down_for: seconds for which the node was seen to be down.
+    :param down_for: seconds for which the node, or what it runs functions
+        with, was seen to be away.
     :param patience: seconds.
     """
     node = (spec['image'] or {}).get('node')
     if node is None:
         return False
-    if node in executors:
-        if is_open(executors[node]):
-            return False
-    elif down_for < patience:
+    home = executors.get(node)
+    if home is not None and is_open(home):
+        return False
+    if (home is None or not is_available(home)) and down_for < patience:
         return False
     return any(takes(executor, dict(spec, image=None))
                for executor in executors.values())

@@ -166,6 +166,7 @@ class ExecutorService:
         return {'pid': os.getpid(), 'version': version.version_string(),
                 'runtime_driver': self._conf.executor.runtime_driver,
                 'isolation': described['isolation'],
+                'available': described.get('available', True),
                 'limits': described['limits'],
                 'warnings': described['warnings'],
                 'runtimes': sorted(self._runtimes),

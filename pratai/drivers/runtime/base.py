@@ -138,7 +138,9 @@ class RuntimeDriver(abc.ABC):
     @abc.abstractmethod
     def describe(self):
         """:returns: dict: isolation (a word), limits (list of what is
-        limited and how, sentences), warnings (list of sentences)."""
+        limited and how, sentences), warnings (list of sentences), and
+        available (bool, True when left out): whether instances can be
+        started at all."""
 
     @abc.abstractmethod
     def settings(self, spec):

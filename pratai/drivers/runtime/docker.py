@@ -374,4 +374,5 @@ class DockerDriver(base.RuntimeDriver):
         if self.engine.away is not None:
             warnings.append(self.engine.away)
         return {'isolation': 'docker', 'limits': limits,
+                'available': self.engine.away is None,
                 'warnings': warnings}

@@ -50,6 +50,10 @@ def executor(host, state='enabled', draining=False, runtimes=('py',)):
             'details': {'draining': draining, 'runtimes': list(runtimes)}}
 
 
+#: Details of an executor whose Docker engine does not answer.
+AWAY = {'available': False, 'runtimes': ['py']}
+
+
 def spec(node=None, runtime='py'):
     return {'id': 'v', 'runtime': runtime, 'image': {'node': node}}
 
@@ -66,6 +70,7 @@ class TestTakes(base.BaseTestCase):
             (executor('a', state='disabled'), spec(), False),
             (executor('a', state='draining'), spec(), False),
             (executor('a', draining=True), spec(), False),
+            (dict(executor('a'), details=AWAY), spec(), False),
         ]:
             self.assertEqual(expected, placement.takes(one, wanted),
                              (one, wanted))
@@ -87,6 +92,11 @@ class TestIsStranded(base.BaseTestCase):
              True),
             ([executor('a', draining=True), executor('b')], spec('a'), 0,
              True),
+            # Its engine may come back, or not.
+            ([dict(executor('a'), details=AWAY), executor('b')], spec('a'),
+             5, False),
+            ([dict(executor('a'), details=AWAY), executor('b')], spec('a'),
+             60, True),
             # Nobody else could run it.
             ([executor('a', state='disabled')], spec('a'), 0, False),
             ([executor('b', runtimes=['other'])], spec('a'), 60, False),

@@ -59,10 +59,7 @@ class Standalone:
 
     def __init__(self, conf):
         check_loopback(conf)
-        if conf.standalone.one_cpu:
-            # Before there are threads, because they inherit it; those that
-            # start sandboxes undo it.
-            os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        self._one_cpu = conf.standalone.one_cpu
         self._database = db_api.Database(conf)
         transport = rpc.transport(conf, 'inproc://pratai/')
         conductor = conductor_rpcapi.ConductorAPI(transport)
@@ -97,6 +94,10 @@ class Standalone:
                        *self._registrations, *self._servers]
 
     def start(self):
+        if self._one_cpu:
+            # Before there are threads, because they inherit it, but after
+            # the drivers: those that start sandboxes keep what they found.
+            os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
         for part in self._parts:
             part.start()
 

@@ -88,6 +88,13 @@ class TestStandalone(base.BaseTestCase):
         self.assertEqual([1, 2, 3], [self.pratai.post(instance).json()
                                      for _ in range(3)])
 
+    def test_a_function_may_use_every_processor(self):
+        function = self.pratai.create(
+            'cpus', 'import os\n\n\ndef main(payload):\n'
+            '    return sorted(os.sched_getaffinity(0))\n', type='sync')
+        self.assertEqual(sorted(os.sched_getaffinity(0)),
+                         self.pratai.post(function).json())
+
     def test_many_at_once(self):
         function = self.pratai.create('echo', ECHO)
         with concurrent.futures.ThreadPoolExecutor(8) as pool:

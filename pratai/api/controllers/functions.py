@@ -8,6 +8,7 @@ from oslo_utils import excutils
 import pecan
 
 from pratai import exception
+from pratai import rpc
 from pratai import package
 from pratai.api import upload
 from pratai.api import validation
@@ -206,8 +207,10 @@ def hint(cast, *args):
     """Tell the conductor what it would find out by itself later."""
     try:
         cast(*args)
-    except Exception:
-        LOG.warning('The conductor could not be told', exc_info=True)
+    except Exception as error:
+        LOG.warning('The conductor could not be told: %s',
+                    exception.text(error),
+                    exc_info=None if isinstance(error, rpc.Error) else error)
 
 
 def discard(store, location):

@@ -8,8 +8,8 @@ from oslo_utils import excutils
 import pecan
 
 from pratai import exception
-from pratai import rpc
 from pratai import package
+from pratai import rpc
 from pratai.api import upload
 from pratai.api import validation
 from pratai.api.controllers import base

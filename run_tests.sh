@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Installs what the tests need and runs all of them: the checks of the
-# sources, the unit and functional tests of the server, and the tests of the
-# client. The last line says how many tests passed and failed.
+# sources, the unit, functional and integration tests of the server, and the
+# tests of the client. The last line says how many tests passed and failed.
 #
 # All that it installs into the checkout is .venv-test; with root or sudo it
-# also installs Debian packages that are missing.
+# also installs Debian packages that are missing. The integration tests start
+# what those packages have (RabbitMQ, MariaDB, ...) by themselves, and skip
+# what is not there, unless PRATAI_REQUIRE_INTEGRATION is set.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -48,6 +50,7 @@ add() {
 clean_environment
 need_localhost
 install_missing git:git zip:zip
+install_servers
 try_sandbox
 setup_venv "$top/.venv-test" "[cloud,test]" "$top/test-requirements.txt"
 PATH=$venv/bin:$PATH
@@ -59,8 +62,14 @@ export PYTHONWARNINGS=ignore::Warning:futurist._utils
 say "Checking the sources"
 "$top/tools/lint.sh" || wrong="$wrong sources"
 
-say "Unit and functional tests of the server"
-run_stestr . --test-path ./pratai/tests
+say "Unit tests of the server"
+run_stestr . --test-path ./pratai/tests/unit
+
+say "Functional tests of the server"
+run_stestr . --test-path ./pratai/tests/functional
+
+say "Integration tests"
+run_stestr . --test-path ./pratai/tests/integration
 
 say "Tests of the client"
 run_stestr python-prataiclient

@@ -26,6 +26,9 @@ class PrataiError(Exception):
         if code is not None:
             self.code = code
         self.retry_after = retry_after
+        # With its arguments, what it is made of again on the other side of
+        # an RPC.
+        self.kwargs = {'code': self.code, 'retry_after': retry_after}
 
     @property
     def title(self):
@@ -34,6 +37,12 @@ class PrataiError(Exception):
     def body(self, request_id):
         """The one JSON shape in which every error leaves Pratai."""
         return error_body(self.status, self.code, self.detail, request_id)
+
+
+def text(error):
+    """:returns: one line for a log; what comes from another process would
+        bring its traceback along."""
+    return getattr(error, 'detail', None) or str(error).split('\n', 1)[0]
 
 
 def error_body(status, code, detail, request_id):
@@ -66,8 +75,7 @@ class NotFound(PrataiError):
     def __init__(self, what, ref):
         super().__init__('There is no %s %s.' % (what, ref),
                          code='%s.not_found' % what)
-        # What it is made of again on the other side of an RPC.
-        self.args = (what, ref)
+        self.args, self.kwargs = (what, ref), {}
 
 
 class MethodNotAllowed(PrataiError):
@@ -109,7 +117,7 @@ class BuildError(PrataiError):
 
     def __init__(self, code, detail):
         super().__init__(detail, code=code)
-        self.args = (code, detail)
+        self.args, self.kwargs = (code, detail), {}
 
 
 class Unavailable(PrataiError):
@@ -129,6 +137,7 @@ class Busy(Unavailable):
 
     def __init__(self, detail, retry_after=1):
         super().__init__(detail, retry_after=retry_after)
+        self.kwargs = {'retry_after': retry_after}
 
 
 class SandboxError(PrataiError):

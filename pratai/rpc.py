@@ -2,8 +2,13 @@
 """Messages between services; the only module that knows oslo.messaging
 (:mod:`pratai.inproc`, which is a driver of it, aside)."""
 
+import base64
+import contextlib
+import json
 import logging
+import socket
 import sys
+import zlib
 
 # NOTE: futurist, which oslo.messaging uses, imports eventlet where it is
 # installed, and oslo.service installs it. Nothing here uses it, and it takes
@@ -20,19 +25,47 @@ import oslo_messaging  # noqa: E402
 from oslo_messaging._metrics import client as metrics  # noqa: E402
 from oslo_messaging._tracing import client as tracing  # noqa: E402
 
+from pratai import exception  # noqa: E402
+
 EXCHANGE = 'pratai'
 CONDUCTOR = 'pratai-conductor'
 EXECUTOR = 'pratai-executor'
 VERSION = '1.0'
+#: How often a message is sent again while the broker is away, which takes
+#: some three seconds each; then whoever sends it is told.
+RETRY = 1
+#: Seconds in which a broker has to be reached.
+CONNECT_TIMEOUT = 3
+#: Characters of one argument above which it is packed.
+LARGE = 32 * 1024
 
 LOG = logging.getLogger(__name__)
 
 #: What a call may raise when nobody answers or the broker is away.
 Error = oslo_messaging.MessagingException
 
+#: What options of RabbitMQ are when nobody sets them.
+RABBIT = {
+    # Queues that survive the loss of a broker of several. Also those of
+    # replies: a conductor that answers somebody who is gone would otherwise
+    # look for that queue for a minute, with one of its threads.
+    'rabbit_quorum_queue': True,
+    'rabbit_transient_quorum_queue': True,
+    # Seconds after which a queue of somebody who is gone is dropped.
+    'rabbit_transient_queues_ttl': 600,
+    # Longest pause between attempts to reach the broker: those who wait for
+    # it should not wait much longer than it is away.
+    'rabbit_interval_max': 3,
+    # NOTE: use_queue_manager stays off. It names queues after the host and
+    # the program, and counts within a process group: two generations of a
+    # service, or two services of one WSGI server, would take each other's
+    # replies. rabbit_stream_fanout stays off, because what is sent to all
+    # (that versions are gone) says nothing to those who come later.
+}
+
 
 def transport(conf, url=None):
-    """:returns: the connection to a broker.
+    """:returns: the way to a broker, for servers and clients.
 
     :param url: instead of the option ``transport_url``.
     """
@@ -45,8 +78,142 @@ def transport(conf, url=None):
                        group='oslo_messaging_metrics')
     conf.register_opts(tracing.oslo_messaging_tracing,
                        group='oslo_messaging_tracing')
-    return oslo_messaging.get_rpc_transport(
-        conf, url=url, allowed_remote_exmods=['pratai.exception'])
+    url = oslo_messaging.TransportURL.parse(conf, url)
+    if url.transport != 'inproc':
+        _prepare_rabbit(conf)
+    return Transport(conf, url)
+
+
+def _prepare_rabbit(conf):
+    # Imported here: without a broker, nothing of it is needed.
+    from oslo_messaging._drivers import impl_rabbit
+    conf.register_opts(impl_rabbit.rabbit_opts, group='oslo_messaging_rabbit')
+    for name, value in RABBIT.items():
+        conf.set_default(name, value, group='oslo_messaging_rabbit')
+    log = impl_rabbit.LOG.logger  # it has a name of its own
+    if not any(isinstance(one, _Once) for one in log.filters):
+        log.addFilter(_Once())
+
+
+class Transport:
+
+    def __init__(self, conf, url):
+        self.oslo = oslo_messaging.get_rpc_transport(
+            conf, url=url, allowed_remote_exmods=['pratai.exception'])
+        self._hosts = [(host.hostname, host.port or 5672)
+                       for host in url.hosts if host.hostname]
+        # Within one process nothing is made text at all.
+        is_inproc = url.transport == 'inproc'
+        self.serializer = None if is_inproc else _Serializer()
+        self._reached = is_inproc
+        self._errors = (OSError,)
+        if not is_inproc:
+            from kombu import exceptions
+            self._errors += (exceptions.KombuError,)
+
+    @contextlib.contextmanager
+    def sending(self):
+        """A context in which a broker that is away is an :data:`Error`;
+        oslo.messaging lets some of what lies below it through."""
+        try:
+            yield
+        except self._errors as error:
+            raise oslo_messaging.MessageDeliveryFailure(
+                'The broker is away: %s' % error) from error
+
+    def check(self):
+        """Find out whether the broker can be reached, before the first call.
+
+        NOTE: the first call makes the queue for replies, and oslo.messaging
+        waits for the broker while it does, whatever the timeout of the call.
+
+        :raises Error: it cannot.
+        """
+        if self._reached:
+            return
+        for address in self._hosts:
+            try:
+                socket.create_connection(address, CONNECT_TIMEOUT).close()
+                return
+            except OSError as error:
+                problem = error
+        raise oslo_messaging.MessageDeliveryFailure(
+            'The broker cannot be reached: %s' % problem)
+
+    def reached(self):
+        """A call was answered: from now on there is a queue for replies."""
+        self._reached = True
+
+
+class _Once(logging.Filter):
+    """Lets oslo.messaging say once that the broker is away, and once that it
+    is back, not every second and for each connection."""
+
+    AWAY = ('unreachable', 'closed the connection', 'Connection failed',
+            'Unable to connect', 'Failed to publish',
+            'A recoverable connection/channel error',
+            'Unexpected error during heartbeat')
+    BACK = 'Reconnected'
+    #: Seconds without such a message after which the next one is news.
+    OVER = 60
+
+    def __init__(self):
+        super().__init__()
+        self._away = False
+        self._last = 0.0
+
+    def filter(self, record):
+        message = str(record.msg)
+        away = any(part in message for part in self.AWAY)
+        if not away and self.BACK not in message:
+            return True
+        if record.created - self._last > self.OVER:
+            self._away = False
+        self._last = record.created
+        news = away != self._away
+        self._away = away
+        return news
+
+
+def pack(value):
+    """Make something large small and plain: JSON within JSON within JSON
+    takes up to seven times its size, and brokers refuse large messages.
+
+    :returns: the value itself when it is not large.
+    """
+    if _size(value) < LARGE:
+        return value
+    data = json.dumps(value, ensure_ascii=False).encode(
+        errors='surrogatepass')
+    return {'zlib': base64.b64encode(zlib.compress(data, 1)).decode()}
+
+
+def unpack(value):
+    """:returns: what :func:`pack` was given."""
+    if isinstance(value, dict) and list(value) == ['zlib']:
+        return json.loads(zlib.decompress(
+            base64.b64decode(value['zlib'])).decode(errors='surrogatepass'))
+    return value
+
+
+def _size(value):
+    """:returns: how many characters of text are in it."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(_size, value.values()))
+    if isinstance(value, (list, tuple)):
+        return sum(map(_size, value))
+    return 0
+
+
+class _Serializer(oslo_messaging.NoOpSerializer):
+
+    def serialize_entity(self, context, entity):
+        return pack(entity)
+
+    def deserialize_entity(self, context, entity):
+        return unpack(entity)
 
 
 def addresses(conf):
@@ -70,11 +237,12 @@ class Server:
     def __init__(self, transport, topic, host, endpoint, threads=8):
         self._threads = threads
         self._server = oslo_messaging.get_rpc_server(
-            transport, oslo_messaging.Target(topic=topic, server=host),
-            [_Endpoint(endpoint)],
+            transport.oslo, oslo_messaging.Target(topic=topic, server=host),
+            [_Endpoint(endpoint)], serializer=transport.serializer,
             access_policy=oslo_messaging.DefaultRPCAccessPolicy)
 
     def start(self):
+        """Returns when the broker has the queues; waits for the broker."""
         self._server.start(override_pool_size=self._threads)
 
     def stop(self):
@@ -95,7 +263,12 @@ class _Endpoint:
         method = getattr(self._endpoint, name)
 
         def call(context, **arguments):
-            return method(**arguments)
+            try:
+                return method(**arguments)
+            except exception.PrataiError:
+                # An answer like any other, which oslo.messaging would log
+                # with a traceback.
+                raise oslo_messaging.ExpectedException from None
 
         return call
 
@@ -104,15 +277,25 @@ class Client:
     """Base of the rpcapi classes."""
 
     def __init__(self, transport, topic):
+        self._transport = transport
         self._client = oslo_messaging.get_rpc_client(
-            transport, oslo_messaging.Target(topic=topic, version=VERSION))
+            transport.oslo, oslo_messaging.Target(topic=topic,
+                                                  version=VERSION),
+            serializer=transport.serializer)
 
     def _call(self, method, timeout=None, server=None, **arguments):
-        client = self._client.prepare(timeout=timeout, server=server)
-        return client.call({}, method, **arguments)
+        self._transport.check()
+        client = self._client.prepare(timeout=timeout, server=server,
+                                      retry=RETRY)
+        with self._transport.sending():
+            result = client.call({}, method, **arguments)
+        self._transport.reached()
+        return result
 
     def _cast(self, method, server=None, fanout=None, **arguments):
         # NOTE: what is cast may be lost; better soon than after waiting for
         # a broker that is away.
-        client = self._client.prepare(server=server, fanout=fanout, retry=1)
-        client.cast({}, method, **arguments)
+        client = self._client.prepare(server=server, fanout=fanout,
+                                      retry=RETRY)
+        with self._transport.sending():
+            client.cast({}, method, **arguments)

@@ -108,6 +108,42 @@ install_missing() {
     fi
 }
 
+# What the integration tests start: FILE:PACKAGE, where FILE may be a pattern.
+servers=(
+    /usr/lib/rabbitmq/bin/rabbitmq-server:rabbitmq-server
+    /usr/sbin/mariadbd:mariadb-server
+    '/usr/lib/postgresql/*/bin/postgres:postgresql'
+    /usr/bin/memcached:memcached
+    /usr/bin/docker-registry:docker-registry
+    /usr/sbin/haproxy:haproxy
+)
+
+# Installs the servers of the integration tests where that is possible. None
+# of them is started: the tests start their own, and the packages would start
+# some that other machines can reach.
+install_servers() {
+    local item needed=() policy=/usr/sbin/policy-rc.d
+    for item in "${servers[@]}"; do
+        compgen -G "${item%%:*}" >/dev/null || needed+=("${item#*:}")
+    done
+    [[ -n "${needed[*]}" ]] || return 0
+    if ! may_install; then
+        say "Some integration tests will be skipped"
+        echo "To change that, type: sudo apt-get install ${needed[*]}"
+        return 0
+    fi
+    if [[ -e $policy ]]; then
+        apt_install "${needed[@]}"
+        return
+    fi
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+    trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
+    apt_install "${needed[@]}"
+    as_root rm -f "$policy"
+    trap - EXIT
+}
+
 # Says when functions will run unprotected although bubblewrap is there.
 try_sandbox() {
     local file=/proc/sys/kernel/apparmor_restrict_unprivileged_userns

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The control API as a process of its own, under any WSGI server."""
 
-import atexit
-
 from oslo_log import log
 
 from pratai import conf as configuration
@@ -22,9 +20,8 @@ def application():
     conf = configuration.new(program='pratai-api')
     log.setup(conf, 'pratai')
     database = db_api.Database(conf)
-    registration = service.Registration(conf, database, 'pratai-api')
-    registration.start()
-    atexit.register(registration.stop)
-    return app.build_app(
+    application = app.build_app(
         conf, database, rpcapi.ConductorAPI(rpc.transport(conf)),
         drivers.load(drivers.PACKAGE_STORE, conf.package_store.driver, conf))
+    return service.AfterFork(application, [service.Registration(
+        conf, database, 'pratai-api', shared=True)])

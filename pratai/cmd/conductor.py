@@ -20,3 +20,7 @@ def main():
     conductor.start()
     service.wait_for_signal()
     conductor.stop()
+
+
+if __name__ == '__main__':
+    main()

@@ -18,3 +18,7 @@ def main():
     executor.start()
     service.wait_for_signal()
     executor.stop()
+
+
+if __name__ == '__main__':
+    main()

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 
+from pratai import exception
 from pratai import rpc
 from pratai import states
 from pratai.conductor import placement
@@ -75,7 +76,7 @@ class Dispatcher:
             self._specs.pop(version_id, None)
 
     def _loop(self):
-        again = False
+        again = failing = False
         last = 0.0
         while not self._stopped:
             self._wake.wait(0 if again else self._pause())
@@ -85,11 +86,16 @@ class Dispatcher:
             last = time.monotonic()
             try:
                 again = not self._stopped and self.run_once()
+                failing = False
             except Exception as error:
                 # The database or the broker is away: the queue is safe in
                 # the former, the sweep comes back for it.
-                LOG.warning('Cannot dispatch now: %s', error)
-                again = False
+                if not failing:
+                    away = isinstance(error, (exception.Unavailable,
+                                              rpc.Error))
+                    LOG.warning('Cannot dispatch now: %s', error,
+                                exc_info=None if away else error)
+                again, failing = False, True
 
     def _give_way(self, until):
         while (self._pressed() and not self._stopped

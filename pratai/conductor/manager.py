@@ -42,13 +42,19 @@ class ConductorManager:
 
     def sweep(self):
         """Find what was lost; called every now and then."""
-        lost = self._db.redrive()
+        lost = self._redrive()
         if lost:
             LOG.warning('%d requests lost their executor and are tried '
                         'again', lost)
         with self._building:
             self.builds.sweep()
         self.dispatcher.wake()
+
+    def _redrive(self, *of):
+        total = 0
+        while count := self._db.redrive(*of):
+            total += count
+        return total
 
     def forget(self, version_ids):
         self.dispatcher.forget(version_ids)
@@ -115,7 +121,7 @@ class ConductorManager:
         """:returns: False when the request was finished already."""
         if self._db.cancel_queued(request_id):
             return True
-        row = self._db.request_logs(request_id)
+        row = self._db.request_brief(request_id)
         if row['status'] in states.FINISHED:
             return False
         try:
@@ -131,13 +137,14 @@ class ConductorManager:
 
     def logs(self, request_id):
         """:returns: {'logs', 'truncated'} of a request, so far if it runs."""
-        row = self._db.request_logs(request_id)
+        row = self._db.request_brief(request_id)
         if row['status'] == states.RUNNING and row['executor']:
             try:
                 return self._executor.logs(row['executor'], request_id)
             except rpc.Error as error:
                 LOG.warning('Executor %s does not answer: %s',
                             row['executor'], error)
+        row = self._db.request_logs(request_id)
         return {'logs': row['logs'], 'truncated': row['truncated']}
 
     def register(self, host, incarnation, started_at, details, private,
@@ -149,7 +156,7 @@ class ConductorManager:
         self._db.runtimes_offered(runtimes)
         self._db.service_register('pratai-executor', host, incarnation,
                                   started_at, details, private)
-        lost = self._db.redrive(host, incarnation)
+        lost = self._redrive(host, incarnation)
         if lost:
             LOG.warning('Executor %s started again: %d requests of its '
                         'former life are tried again', host, lost)
@@ -175,7 +182,7 @@ class ConductorManager:
     def leave(self, host, incarnation):
         """An executor stops; what it did not finish is tried elsewhere."""
         self._db.service_remove('pratai-executor', host, incarnation)
-        self._db.redrive(host, 'none')
+        self._redrive(host, 'none')
         self.dispatcher.wake()
 
     def report(self, results):

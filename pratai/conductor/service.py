@@ -22,6 +22,7 @@ class ConductorService:
                                                   'pratai-conductor')
 
     def start(self):
+        """Returns when the broker is there."""
         self._registration.start()
         self._server.start()
         self.manager.dispatcher.start()

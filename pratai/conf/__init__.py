@@ -5,6 +5,8 @@ Nothing reads an option at import; a process makes its ConfigOpts with
 :func:`new` and hands it down.
 """
 
+import os
+
 from oslo_config import cfg
 from oslo_db import options as db_options
 from oslo_log import log
@@ -35,6 +37,9 @@ def register(conf):
     policy_opts.set_defaults(conf, policy_file='policy.yaml')
     db_options.set_defaults(
         conf, connection='sqlite:///%s' % default.DATABASE)
+    # NOTE: who needs the database says that it is away, and tries again;
+    # with more, everybody would wait until it had been tried so often.
+    conf.set_default('max_retries', 0, group='database')
     return conf
 
 
@@ -42,9 +47,13 @@ def new(args=None, program='pratai', files=None):
     """A fresh configuration.
 
     :param args: command line, without the program; None for none.
-    :param files: configuration files; None for the usual places.
+    :param files: configuration files; None for those that the environment
+        variable OS_PRATAI_CONFIG_FILES names (with a colon between two), or
+        else the usual places. A WSGI server has no command line for us.
     """
     conf = register(cfg.ConfigOpts())
+    if files is None and os.environ.get('OS_PRATAI_CONFIG_FILES'):
+        files = os.environ['OS_PRATAI_CONFIG_FILES'].split(':')
     conf(args or [], project='pratai', prog=program,
          default_config_files=files)
     return conf

@@ -12,6 +12,12 @@ OPTS = [
                     '"pratai-manage runtime build" makes images of; default: '
                     '/etc/pratai/runtimes.d, or where the package was '
                     'installed to.'),
+    cfg.BoolOpt('shared', default=False,
+                help='For the process driver: whether images/, layers/ and '
+                     'cache/ below state_path are the same files on every '
+                     'node, on a network file system. Then a function that '
+                     'was built on one node runs on all of them; otherwise '
+                     'only there.'),
     cfg.IntOpt('timeout', default=600, min=1,
                help='Seconds in which dependencies have to be installed.'),
     cfg.IntOpt('memory', default=2048, min=64,

@@ -2,15 +2,41 @@
 
 import contextlib
 import datetime
+import functools
 import os
 import time
 
+from oslo_db import api as db_api
 from oslo_db import exception as db_exception
 from oslo_db.sqlalchemy import enginefacade
+import sqlalchemy as sa
 from sqlalchemy import exc as sa_exc
 
 from pratai import exception
 from pratai.db import sqlite
+
+#: What to do with a transaction that lost against another one: again, up to
+#: so many times, after a random part of 20, 40, ... ms.
+_again = db_api.wrap_db_retry(
+    retry_interval=0.02, max_retries=8, inc_retry_interval=True,
+    max_retry_interval=1, retry_on_deadlock=True)
+
+
+def retried(method):
+    """Decorator for methods of which all is one transaction that writes: it
+    is done again when the database chose it as the victim of a deadlock.
+
+    :raises exception.Unavailable: that happened too often.
+    """
+    method = _again(method)
+
+    @functools.wraps(method)
+    def call(*args, **kwargs):
+        try:
+            return method(*args, **kwargs)
+        except db_exception.DBDeadlock as error:
+            raise _unavailable() from error
+    return call
 
 
 @enginefacade.transaction_context_provider
@@ -32,6 +58,13 @@ class Base:
         self.is_sqlite = conf.database.connection.startswith('sqlite')
         if self.is_sqlite:
             self._facade.append_on_engine_create(sqlite.tune)
+        elif conf.database.connection.startswith('mysql'):
+            self._facade.append_on_engine_create(_tune_mysql)
+            if 'charset=' not in conf.database.connection:
+                # NOTE: oslo.db's default has no room for what is beyond
+                # three bytes, such as emoji.
+                options['connection_parameters'] = '&'.join(filter(None, [
+                    options['connection_parameters'], 'charset=utf8mb4']))
         known = ('connection', 'slave_connection', 'sqlite_synchronous',
                  'mysql_sql_mode', 'mysql_wsrep_sync_wait',
                  'connection_recycle_time', 'max_pool_size', 'max_retries',
@@ -71,16 +104,34 @@ class Base:
         self._facade.dispose_pool()
 
 
+def _tune_mysql(engine):
+    """Give an engine of oslo.db what MySQL and MariaDB need.
+
+    - READ COMMITTED. By default they lock the gaps between rows as well, so
+      that claims of one function and new requests of it wait for each other,
+      and often end in a deadlock.
+    """
+    @sa.event.listens_for(engine, 'connect')
+    def connect(connection, record):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED')
+
+
 @contextlib.contextmanager
 def _translate():
     try:
         yield
+    except db_exception.DBDeadlock:
+        raise  # see retried()
     except (db_exception.DBConnectionError, db_exception.CantStartEngineError,
-            db_exception.DBDeadlock, sa_exc.OperationalError,
-            sa_exc.TimeoutError) as error:
-        raise exception.Unavailable(
-            'The database does not answer.',
-            code='database.unavailable') from error
+            sa_exc.OperationalError, sa_exc.TimeoutError) as error:
+        raise _unavailable() from error
+
+
+def _unavailable():
+    return exception.Unavailable('The database does not answer.',
+                                 code='database.unavailable')
 
 
 def now():
@@ -104,6 +155,16 @@ def time_ordered_id(moment=None):
     value = value & ~(0xf << 76) | (7 << 76)
     value = value & ~(0x3 << 62) | (2 << 62)
     return '%032x' % value
+
+
+def text(value, most):
+    """:returns: text of a function's making as every database takes it: no
+        NUL, no half characters, at most so many characters; None stays.
+    """
+    if value is None:
+        return None
+    value = value.replace('\0', '\N{REPLACEMENT CHARACTER}')
+    return value.encode(errors='replace').decode()[:most]
 
 
 def as_dict(row, *leave_out):

@@ -13,6 +13,8 @@ from pratai.db import models
 Build = models.Build
 #: Builds that are looked at when one is chosen.
 MOST_QUEUED = 200
+#: Characters that are kept of what went wrong.
+DETAIL = 4000
 
 
 class Builds:
@@ -22,6 +24,7 @@ class Builds:
         with self.reader() as session:
             return list(session.scalars(sa.select(models.Version.id)))
 
+    @base.retried
     def build_claim(self, executor_id, limit, lease, build_id=None):
         """Give queued builds to an executor, oldest first.
 
@@ -81,6 +84,7 @@ class Builds:
         with self.reader() as session:
             return [row._asdict() for row in session.execute(query)]
 
+    @base.retried
     def version_rebuild(self, version_id, image):
         """Queue another build of a version whose image was lost.
 
@@ -102,6 +106,7 @@ class Builds:
                 created_at=base.now()))
         return True
 
+    @base.retried
     def build_log(self, build_id, attempt, text):
         """Append to the log of a running build.
 
@@ -113,10 +118,12 @@ class Builds:
                 sa.update(Build).where(
                     Build.id == build_id, Build.attempt == attempt,
                     Build.status == states.RUNNING)
-                .values(log=Build.log.concat(text)),
+                .values(log=Build.log.concat(
+                    base.text(text, len(text)))),
                 execution_options={'synchronize_session': False}
             ).rowcount == 1
 
+    @base.retried
     def build_finish(self, build_id, attempt, image, code, detail):
         """Record how a build ended, once, with what follows from it.
 
@@ -124,6 +131,7 @@ class Builds:
         :returns: whether this changed anything.
         """
         now = base.now()
+        code, detail = base.text(code, 64), base.text(detail, DETAIL)
         status = states.FAILED if image is None else states.SUCCEEDED
         with self.writer() as session:
             changed = session.execute(
@@ -151,6 +159,7 @@ class Builds:
                         updated_at=now))
         return True
 
+    @base.retried
     def build_give_back(self, build_id, attempt, max_attempts, code, detail):
         """The platform failed to build it: again, or no more.
 
@@ -169,6 +178,7 @@ class Builds:
                 execution_options={'synchronize_session': False}
             ).rowcount == 1
 
+    @base.retried
     def build_renew(self, executor_id, ids, lease):
         """Renew the leases of builds an executor says that it runs."""
         until = base.now() + datetime.timedelta(seconds=lease)

@@ -8,6 +8,7 @@ was given up on finds another attempt and changes nothing.
 
 import datetime
 
+from oslo_db import exception as db_exception
 import sqlalchemy as sa
 
 from pratai import states
@@ -15,6 +16,12 @@ from pratai.db import base
 from pratai.db import models
 
 Request = models.Request
+#: Bytes of payload after which a claim is large enough for one message.
+CLAIM_BYTES = 4 * 1024 * 1024
+#: Requests given back in one transaction.
+REDRIVE = 1000
+#: Characters that are kept of what went wrong.
+DETAIL = 4000
 
 
 def _time(epoch):
@@ -59,10 +66,12 @@ class Dispatch:
             return {(row[0], row[1]): row[2]
                     for row in session.execute(query)}
 
+    @base.retried
     def claim(self, function_id, executor_id, host, limit, lease,
               version_id=None):
         """Give the oldest queued requests of a function to an executor.
 
+        :param limit: most requests; less when their payloads are large.
         :param lease: seconds.
         :param version_id: the version that they are to run: the function
             may have got a new one while they waited. None for the one that
@@ -78,6 +87,7 @@ class Dispatch:
                        Request.function_id == function_id)
                 .order_by(Request.id).limit(limit)
                 .with_for_update(skip_locked=True)).all()
+            rows = self._fitting(session, rows)
             ids = [row.id for row in rows]
             if not ids:
                 return []
@@ -99,8 +109,24 @@ class Dispatch:
                  'version_id': version_id or row.version_id,
                  'payload': payloads.get(row.id, b'null')} for row in rows]
 
+    @staticmethod
+    def _fitting(session, rows):
+        """:returns: the first rows, as many as have room in a message."""
+        payload = models.RequestPayload
+        sizes = dict(session.execute(
+            sa.select(payload.id, sa.func.length(payload.payload))
+            .where(payload.id.in_([row.id for row in rows]))).all())
+        total = 0
+        for count, row in enumerate(rows):
+            total += sizes.get(row.id) or 0
+            if count and total > CLAIM_BYTES:
+                return rows[:count]
+        return rows
+
+    @base.retried
     def renew(self, executor_id, ids, lease):
         """Renew the leases of what an executor says that it holds."""
+        ids = sorted(ids)  # the order in which others lock them
         until = base.now() + datetime.timedelta(seconds=lease)
         with self.writer() as session:
             for start in range(0, len(ids), 500):
@@ -112,6 +138,7 @@ class Dispatch:
                     .values(lease_until=until),
                     execution_options={'synchronize_session': False})
 
+    @base.retried
     def record(self, results):
         """Record what became of attempts, each once.
 
@@ -125,6 +152,14 @@ class Dispatch:
             waits, so that the request can be seen and cancelled.
         :returns: how many changed something.
         """
+        try:
+            return self._record(results)
+        except db_exception.DBDuplicateEntry:
+            # The same result of a caller who waits came twice at once: now
+            # it is there, and the rest can be recorded.
+            return self._record(results)
+
+    def _record(self, results):
         # That a request runs is no news beside how it ended.
         last = {(item['id'], item['attempt']): item for item in results
                 if item['status'] == states.RUNNING}
@@ -148,8 +183,8 @@ class Dispatch:
                 self._give_back(session, Request.id == item['id'],
                                 Request.attempt == item['attempt'],
                                 lost=item.get('lost', False),
-                                code=item.get('code'),
-                                detail=item.get('detail'))
+                                code=base.text(item.get('code'), 64),
+                                detail=base.text(item.get('detail'), DETAIL))
             if final:
                 self._finish(session, final)
         return len(new) + len(matching)
@@ -169,8 +204,10 @@ class Dispatch:
 
     @staticmethod
     def _columns(item):
-        return {'status': item['status'], 'code': item.get('code'),
-                'detail': item.get('detail'), 'start': item.get('start'),
+        return {'status': item['status'],
+                'code': base.text(item.get('code'), 64),
+                'detail': base.text(item.get('detail'), DETAIL),
+                'start': item.get('start'),
                 'duration': item.get('duration'),
                 'started_at': _time(item.get('started_at')),
                 'finished_at': _time(item.get('finished_at'))}
@@ -253,12 +290,13 @@ class Dispatch:
             execution_options=options).rowcount
         return count
 
+    @base.retried
     def redrive(self, host=None, incarnation=None):
         """Give back the attempts whose lease has run out.
 
         :param host: instead, those of earlier lives of this executor, now
             that it is there again as ``incarnation``.
-        :returns: how many requests that were.
+        :returns: how many requests that were, at most a thousand.
         """
         if host is None:
             where = (Request.lease_until < base.now(),)
@@ -266,8 +304,18 @@ class Dispatch:
             where = (Request.executor == host,
                      Request.executor_id != incarnation)
         with self.writer() as session:
+            # NOTE: what somebody else has locked is being recorded, or given
+            # back, at this moment; the next sweep sees what became of it.
+            ids = session.scalars(
+                sa.select(Request.id)
+                .where(Request.status == states.RUNNING, *where)
+                .order_by(Request.id).limit(REDRIVE)
+                .with_for_update(skip_locked=True)).all()
+            if not ids:
+                return 0
             return self._give_back(
-                session, *where, lost=True, code='platform.attempt_lost',
+                session, Request.id.in_(ids), lost=True,
+                code='platform.attempt_lost',
                 detail='The executor was lost while the request ran.')
 
     def cancel_queued(self, request_id):
@@ -281,6 +329,7 @@ class Dispatch:
         """
         return self._end_now(request_id, states.RUNNING)
 
+    @base.retried
     def _end_now(self, request_id, expected):
         with self.writer() as session:
             return session.execute(
@@ -292,6 +341,7 @@ class Dispatch:
                 execution_options={'synchronize_session': False}
             ).rowcount == 1
 
+    @base.retried
     def give_up_queued(self, function_id, code, detail):
         """End the queued requests of a function that can never run."""
         with self.writer() as session:

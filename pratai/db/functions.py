@@ -18,6 +18,7 @@ SORT_KEYS = ('created_at', 'name', 'updated_at')
 
 class Functions:
 
+    @base.retried
     def function_create(self, values, version, package):
         """Function, first version, package and a queued build at once.
 
@@ -103,6 +104,7 @@ class Functions:
             active = self._active(session, [row[0].id for row in rows])
             return [self._function(row, active) for row in rows]
 
+    @base.retried
     def function_update(self, function_id, changes, project_id=None):
         """Change a function without building it anew.
 
@@ -171,6 +173,7 @@ class Functions:
         session.flush()
         return values['id']
 
+    @base.retried
     def function_delete(self, function_id, project_id=None):
         """Delete a function with its versions, builds and package rows.
 

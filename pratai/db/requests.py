@@ -25,6 +25,7 @@ def _loads(response):
 
 class Requests:
 
+    @base.retried
     def request_add(self, rows, payloads):
         """Put accepted requests in the queue, all or none.
 
@@ -90,6 +91,20 @@ class Requests:
                 payload=json.loads(payload or b'null'),
                 response=_loads(response))
 
+    def request_brief(self, request_id, project_id=None):
+        """:returns: status, executor and attempt, and nothing that is large.
+
+        :raises exception.NotFound: not there, or another project's.
+        """
+        query = sa.select(models.Request.status, models.Request.executor,
+                          models.Request.attempt)
+        with self.reader() as session:
+            row = session.execute(
+                self._one(query, request_id, project_id)).first()
+        if row is None:
+            raise exception.NotFound('request', request_id)
+        return row._asdict()
+
     def request_logs(self, request_id, project_id=None):
         """:returns: logs, truncated, status, executor and attempt.
 
@@ -110,6 +125,7 @@ class Requests:
                     logs=(row.logs or b'').decode(errors='replace'),
                     truncated=bool(row.truncated))
 
+    @base.retried
     def request_delete(self, request_id, project_id=None):
         """Delete a request that has ended, with all that belongs to it.
 
@@ -128,6 +144,7 @@ class Requests:
                     code='request.running')
             self._delete(session, [request_id])
 
+    @base.retried
     def request_purge(self, days, limit=1000):
         """Delete finished requests, a limited number at a time.
 

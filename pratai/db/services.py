@@ -24,6 +24,7 @@ Service = models.Service
 
 class Services:
 
+    @base.retried
     def service_register(self, binary, host, incarnation, started_at, details,
                          private=None):
         """Enter a process in the list, in its predecessor's place.
@@ -49,6 +50,7 @@ class Services:
                 session.execute(sa.update(Service).where(*where)
                                 .values(**values))
 
+    @base.retried
     def service_beat(self, binary, host, incarnation, details):
         """:returns: the state that operators want it to have; None when
             the list does not have this life of the process: it has to
@@ -60,6 +62,7 @@ class Services:
                 updated_at=base.now(), details=details))
             return session.scalar(sa.select(Service.state).where(*where))
 
+    @base.retried
     def service_remove(self, binary, host, incarnation):
         """Take a process off the list that stopped in order.
 
@@ -81,6 +84,7 @@ class Services:
                 return row
         raise exception.NotFound('service', service_id)
 
+    @base.retried
     def service_set_state(self, service_id, state, reason=None):
         """Enter what an operator wants of a service.
 
@@ -117,6 +121,7 @@ class Services:
                      row.private)
                     for row in session.scalars(query)]
 
+    @base.retried
     def runtimes_offered(self, runtimes):
         """Enter runtimes that an executor offers.
 
@@ -165,6 +170,7 @@ class Services:
             default = newest[-1]['name'] if newest else None
         return [dict(row, default=row['name'] == default) for row in rows]
 
+    @base.retried
     def runtime_set_enabled(self, name_or_id, enabled):
         """Let functions be made for a runtime, or not; those that there are
         run all the same.

@@ -40,6 +40,10 @@ class Attempts:
         self._idle = asyncio.Event()
         self._idle.set()
 
+    def is_closed(self):
+        """:returns: whether no more is taken, because the service ends."""
+        return self._closed
+
     def held(self):
         """:returns: ids of the requests in hand."""
         return list(self._tasks)

@@ -57,7 +57,8 @@ class BuildLog:
             try:
                 self._send(text)
             except Exception as error:
-                LOG.warning('A part of a build log is lost: %s', error)
+                LOG.warning('A part of a build log is lost: %s',
+                            exception.text(error))
 
 
 class Builds:
@@ -158,7 +159,7 @@ class Builds:
                 return
             except (exception.Unavailable, rpc.Error) as error:
                 LOG.warning('No conductor takes the end of a build: %s',
-                            error)
+                            exception.text(error))
                 self._stopped.wait(RETRY)
             except Exception:
                 LOG.exception('The end of build %s cannot be recorded; its '

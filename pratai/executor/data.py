@@ -51,6 +51,9 @@ class DataPort:
         except exception.PrataiError as error:
             retry = ([] if error.retry_after is None else
                      [(b'retry-after', b'%d' % error.retry_after)])
+            if self._attempts.is_closed():
+                # Nobody is to come again.
+                retry.append((b'connection', b'close'))
             await self._answer(
                 send, error.status, [(b'x-status', b'refused')] + retry,
                 json.dumps(error.body(request_id)).encode())

@@ -4,6 +4,8 @@
 import logging
 import threading
 
+from pratai import exception
+
 LOG = logging.getLogger(__name__)
 
 #: Results in one message. More wait for the next, which is on its way as
@@ -85,7 +87,7 @@ class Reporter:
             except Exception as error:
                 if not self._failing:
                     LOG.warning('No conductor takes results; they are kept '
-                                'and tried again: %s', error)
+                                'and tried again: %s', exception.text(error))
                 self._failing = True
                 with self._change:
                     self._change.wait(RETRY)

@@ -21,8 +21,14 @@ class TestCase(base.BaseTestCase):
 class DatabaseTestCase(TestCase):
     """A test with a database: a real one, in a file, made by migration."""
 
+    def connection(self):
+        """:returns: the URL of an empty database; None for SQLite."""
+
     def setUp(self):
         super().setUp()
+        connection = self.connection()
+        if connection is not None:
+            self.conf.set_override('connection', connection, 'database')
         self.db = db_api.Database(self.conf)
         self.addCleanup(self.db.dispose)
         migration.sync(self.db.engine())

@@ -202,7 +202,7 @@ class _Entrance:
 def build_app(conf, webhooks):
     """:returns: the WSGI application.
 
-    :param webhooks: a :class:`Webhooks`, started.
+    :param webhooks: a :class:`Webhooks`, to be started before it serves.
     """
     pecan_speed.apply()
     application = pecan.Pecan(

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The webhook app as a process of its own, under any WSGI server."""
 
-import atexit
-
 from oslo_log import log
 
 from pratai import conf as configuration
@@ -20,9 +18,7 @@ def application():
     database = db_api.Database(conf)
     webhooks = app.Webhooks(conf, database,
                             rpcapi.ConductorAPI(rpc.transport(conf)))
-    webhooks.start()
-    registration = service.Registration(conf, database, 'pratai-webhook')
-    registration.start()
-    atexit.register(registration.stop)
-    atexit.register(webhooks.stop)
-    return app.build_app(conf, webhooks)
+    registration = service.Registration(conf, database, 'pratai-webhook',
+                                        shared=True)
+    return service.AfterFork(app.build_app(conf, webhooks),
+                             [webhooks, registration])

@@ -106,7 +106,11 @@ class DirectPath:
                 'The executor was lost while the request ran.',
                 code='platform.attempt_lost') from error
         pool = self._pool(executor['url'])
-        if pool.qsize() < IDLE_CONNECTIONS:
+        if answer.headers.get('connection') == 'close':
+            # It is being stopped: ask again where the function lives.
+            self._places.pop(function['version_id'], None)
+            connection.close()
+        elif pool.qsize() < IDLE_CONNECTIONS:
             pool.put(connection)
         else:
             connection.close()

@@ -9,6 +9,7 @@ import pecan
 
 from pratai import exception
 from pratai import package
+from pratai import rpc
 from pratai.api import upload
 from pratai.api import validation
 from pratai.api.controllers import base
@@ -206,8 +207,10 @@ def hint(cast, *args):
     """Tell the conductor what it would find out by itself later."""
     try:
         cast(*args)
-    except Exception:
-        LOG.warning('The conductor could not be told', exc_info=True)
+    except Exception as error:
+        LOG.warning('The conductor could not be told: %s',
+                    exception.text(error),
+                    exc_info=None if isinstance(error, rpc.Error) else error)
 
 
 def discard(store, location):

@@ -110,7 +110,7 @@ class Cancel(base.Controller):
         project = self.project(context, self._query(request),
                                policies.ALL_PROJECTS)
         # Raises when it is not there, or another project's.
-        self.services.database.request_logs(request_id, project)
+        self.services.database.request_brief(request_id, project)
         if not self._cancel(request_id):
             raise exception.Conflict('The request has finished already.',
                                      code='request.finished')

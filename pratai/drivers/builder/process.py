@@ -31,3 +31,9 @@ class ProcessBuilder(pipbuilder.PipBuilder):
 
     def launcher_for(self, build):
         return self.launcher
+
+    def build(self, build, log):
+        image = super().build(build, log)
+        if self.conf.builder.shared:
+            image['shared'] = True  # any node sees the same files
+        return image

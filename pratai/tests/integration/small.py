@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A memcached and a container registry of our own."""
+"""Small servers of our own: memcached, a container registry, HAProxy."""
 
 import os
 import socket
@@ -61,3 +61,45 @@ class Registry(daemon.Daemon):
             urllib.request.ProxyHandler({}))
         with opener.open('http://%s/v2/' % self.address, timeout=5) as one:
             return one.status == 200
+
+
+class HAProxy(daemon.Daemon):
+    """A load balancer, as in etc/haproxy, but that it says nothing of where
+    callers come from.
+
+    :param backends: {name: ports of servers}.
+    :ivar ports: {name: where it listens for them}.
+    """
+
+    NEEDS = {'haproxy': 'haproxy'}
+
+    def __init__(self, backends):
+        super().__init__()
+        self._backends = backends
+
+    def prepare(self):
+        ports = daemon.free_ports(len(self._backends))
+        self.ports = dict(zip(self._backends, ports))
+        self._file = os.path.join(self.path, 'haproxy.cfg')
+        with open(self._file, 'w') as file:
+            file.write('defaults\n mode http\n timeout connect 20s\n'
+                       ' timeout check 20s\n'
+                       ' timeout client 60s\n timeout server 60s\n'
+                       ' retries 2\n retry-on conn-failure\n'
+                       ' option redispatch 1\n'
+                       ' option httpchk GET /healthcheck\n'
+                       ' default-server check inter 500ms fall 1 rise 1\n')
+            for name, servers in self._backends.items():
+                file.write('listen %s\n bind 127.0.0.1:%d\n'
+                           ' balance roundrobin\n'
+                           % (name, self.ports[name]))
+                file.writelines(' server %s%d 127.0.0.1:%d\n'
+                                % (name, port, port) for port in servers)
+
+    def command(self):
+        return [self.find('haproxy'), '-db', '-f', self._file]
+
+    def is_ready(self):
+        for port in self.ports.values():
+            socket.create_connection(('127.0.0.1', port), 5).close()
+        return True

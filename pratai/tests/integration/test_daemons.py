@@ -55,7 +55,11 @@ class TestKeeper(base.BaseTestCase):
 
     def assertGone(self, *pids):
         for pid in pids:
-            daemon.until(lambda pid=pid: not os.path.exists('/proc/%d' % pid))
+            daemon.until(self._is_gone, pid)
+
+    @staticmethod
+    def _is_gone(pid):
+        return not os.path.exists('/proc/%d' % pid)
 
     def test_the_test_is_killed(self):
         self.test.kill()

@@ -52,7 +52,7 @@ need_localhost
 install_missing git:git zip:zip
 install_servers
 try_sandbox
-setup_venv "$top/.venv-test" "[cloud,test]" "$top/test-requirements.txt"
+setup_venv "$top/.venv-test" "[cloud,openstack,test]" "$top/test-requirements.txt"
 PATH=$venv/bin:$PATH
 # What a test prints and logs is shown when it fails.
 export OS_STDOUT_CAPTURE=1 OS_STDERR_CAPTURE=1 OS_LOG_CAPTURE=1

@@ -116,6 +116,11 @@ servers=(
     /usr/bin/memcached:memcached
     /usr/bin/docker-registry:docker-registry
     /usr/sbin/haproxy:haproxy
+    /usr/sbin/dockerd:docker.io
+    /usr/sbin/debootstrap:debootstrap
+    /usr/sbin/iptables:iptables
+    /usr/sbin/logrotate:logrotate
+    /usr/bin/systemd-analyze:systemd
 )
 
 # Installs the servers of the integration tests where that is possible. None

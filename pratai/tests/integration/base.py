@@ -14,18 +14,25 @@ REQUIRED = 'PRATAI_REQUIRE_INTEGRATION'
 text = content.text_content
 
 
+def cannot(test, reason):
+    """Skip a test, where it may be skipped.
+
+    :param reason: why it cannot run here; None when it can.
+    """
+    if reason is None:
+        return
+    if os.environ.get(REQUIRED):
+        test.fail('It has to run here, and cannot: ' + reason)
+    test.skipTest(reason)
+
+
 def need(test, *classes):
     """Skip a test that cannot run here, and say why.
 
     :param classes: daemons that it starts.
     """
     for cls in classes:
-        reason = cls.missing()
-        if reason is None:
-            continue
-        if os.environ.get(REQUIRED):
-            test.fail('It has to run here, and cannot: ' + reason)
-        test.skipTest(reason)
+        cannot(test, cls.missing())
 
 
 class TestCase(base.BaseTestCase):

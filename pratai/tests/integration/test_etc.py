@@ -12,6 +12,8 @@ import sys
 import fixtures
 from oslotest import base
 
+from pratai.tests.integration import base as integration
+
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__),
                                    *[os.pardir] * 3))
 
@@ -30,7 +32,7 @@ class TestCase(base.BaseTestCase):
         where = os.pathsep.join((os.environ.get('PATH', ''), '/usr/sbin'))
         program = shutil.which(name, path=where)
         if program is None:
-            self.skipTest('there is no %s' % name)
+            integration.cannot(self, 'there is no %s' % name)
         done = subprocess.run([program, *arguments], text=True, timeout=120,
                               stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, **kwargs)

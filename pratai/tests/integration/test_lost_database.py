@@ -18,6 +18,7 @@ from pratai.api import app
 from pratai.db import api as db_api
 from pratai.db import migration
 from pratai.tests import base
+from pratai.tests.integration import base as integration
 
 START_SECONDS = 120
 
@@ -93,7 +94,7 @@ class TestLostDatabase(base.TestCase):
     def setUp(self):
         if not shutil.which('mariadbd', path=os.environ.get('PATH', '')
                             + ':/usr/sbin'):
-            self.skipTest('there is no mariadbd')
+            integration.cannot(self, 'there is no mariadbd')
         super().setUp()
         self.server = self.useFixture(MariaDB())
         self.conf.set_override('connection', self.server.url,

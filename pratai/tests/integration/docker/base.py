@@ -14,6 +14,7 @@ import fixtures
 
 from pratai.drivers.runtime import docker as docker_driver
 from pratai.tests import base
+from pratai.tests.integration import base as integration
 from pratai.tests.integration import engine
 from pratai.tests.integration import images
 from pratai.tests.unit.runners import base as runners_base
@@ -54,9 +55,7 @@ class DockerTestCase(runners_base.RunnerTestCase):
     def setUp(self):
         # NOTE: not what RunnerTestCase does, which chooses an interpreter.
         base.TestCase.setUp(self)
-        reason = engine.why_not()
-        if reason:
-            self.skipTest(reason)
+        integration.cannot(self, engine.why_not())
         self.useFixture(fixtures.FakeLogger())
         self.engine = self.make_engine()
         inside = self.engine.inside()

@@ -5,6 +5,7 @@ import docker
 from oslotest import base as oslo_base
 
 from pratai.tests.functional import standalone
+from pratai.tests.integration import base as integration
 from pratai.tests.integration import engine
 from pratai.tests.integration import images
 
@@ -12,9 +13,7 @@ from pratai.tests.integration import images
 class TestService(oslo_base.BaseTestCase):
 
     def test_engine_comes_late(self):
-        reason = engine.why_not()
-        if reason:
-            self.skipTest(reason)
+        integration.cannot(self, engine.why_not())
         one = self.useFixture(engine.Engine(network=True))
         api = docker.APIClient(base_url=one.url, version='auto')
         self.addCleanup(api.close)

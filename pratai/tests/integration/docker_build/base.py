@@ -16,6 +16,7 @@ from pratai.drivers.builder import base as builder_base
 from pratai.drivers.builder import docker as docker_builder
 from pratai.drivers.runtime import docker as docker_driver
 from pratai.tests import base
+from pratai.tests.integration import base as integration
 from pratai.tests.integration import engine
 from pratai.tests.integration.docker import base as docker_base
 from pratai.tests.integration.docker_build import runtimes
@@ -31,9 +32,7 @@ class TestCase(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        reason = engine.why_not()
-        if reason:
-            self.skipTest(reason)
+        integration.cannot(self, engine.why_not())
         self.useFixture(fixtures.FakeLogger())
         self.server = docker_base.shared(network=True, uplink=True)
         inside = self.server.inside()

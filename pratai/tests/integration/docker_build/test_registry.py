@@ -13,6 +13,7 @@ from pratai.drivers.builder import docker as docker_builder
 from pratai.drivers.runtime import base as runtime_base
 from pratai.drivers.runtime import docker as docker_driver
 from pratai.runtimes import images
+from pratai.tests.integration import base as integration
 from pratai.tests.integration import engine
 from pratai.tests.integration.docker_build import base
 from pratai.tests.integration.docker_build import front
@@ -24,9 +25,7 @@ class RegistryTestCase(base.BuilderTestCase):
     """Has a registry in the network of the engine."""
 
     def setUp(self):
-        reason = front.why_not()
-        if reason:
-            self.skipTest(reason)
+        integration.cannot(self, front.why_not())
         super().setUp()
         self.real = self.useFixture(front.Registry())
         self.front = self.useFixture(front.Front(self.real.port))

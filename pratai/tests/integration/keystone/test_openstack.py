@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from pratai.tests.functional import standalone
+from pratai.tests.integration import base as integration
 from pratai.tests.integration.keystone import server
 from pratai.tests.integration.keystone import test_client
 
@@ -17,7 +18,8 @@ class TestOpenStack(test_client.TestCase):
 
     def setUp(self):
         if not importlib.util.find_spec('openstackclient'):
-            self.skipTest('python-openstackclient is not installed')
+            integration.cannot(self,
+                               'python-openstackclient is not installed')
         super().setUp()
 
     def run_command(self, *argv, user='member', project=None, **more):

@@ -111,6 +111,9 @@ class Deployment(fixtures.Fixture):
     :param transport: URL of an empty virtual host of a broker.
     :param webhooks: webhook apps, each on a port of its own.
     :param options: {(group, name): value} for all of them.
+    :param nodes: further options of each executor, in a list.
+    :param token: callable that returns an administrator's token, for an API
+        that asks Keystone.
     :param wait: whether set up means that all of it works.
     """
 
@@ -118,12 +121,15 @@ class Deployment(fixtures.Fixture):
     PROGRAMS = ('uwsgi',)
 
     def __init__(self, database, transport, conductors=1, executors=1,
-                 webhooks=1, apis=1, options=None, wait=True):
+                 webhooks=1, apis=1, options=None, nodes=(), token=None,
+                 wait=True):
         super().__init__()
         self._database = database
         self._transport = transport
         self._counts = conductors, executors, webhooks, apis
         self._more = options or {}
+        self._nodes = nodes
+        self._token = token
         self._wait = wait
 
     def _setUp(self):
@@ -162,6 +168,8 @@ class Deployment(fixtures.Fixture):
                          *self.executors]
         self.http = requests.Session()
         self.http.trust_env = False
+        if self._token is not None:
+            self.http.headers['X-Auth-Token'] = self._token()
         self.addCleanup(self.http.close)
         # The first process sees to the schema, as an operator would.
         manage = self._service('manage', 'manage')
@@ -215,6 +223,7 @@ class Deployment(fixtures.Fixture):
             ('process', 'uid_count'): UIDS_EACH,
             ('process', 'cgroup_parent'): '/pratai-test/%d-%s' % (
                 self.api.port, host)}
+        options.update(self._nodes[number] if self._nodes else {})
         return Service('executor', host, self.options | options)
 
     def wait(self):

@@ -82,6 +82,13 @@ class Engine(fixtures.Fixture):
         self.containerd = None
         self._guard = None
 
+    @property
+    def gateway(self):
+        """Address of this machine as what is inside sees it; with uplink.
+        """
+        with open(self.path('uplink')) as f:
+            return _addresses(int(f.read()))[0]
+
     # The life of the fixture.
 
     def _setUp(self):

@@ -33,9 +33,16 @@ class Memcached(daemon.Daemon):
 
 
 class Registry(daemon.Daemon):
-    """A container registry, without TLS and open to whoever reaches it."""
+    """A container registry, without TLS and open to whoever reaches it.
+
+    :param host: address of this machine that it listens on.
+    """
 
     NEEDS = {'docker-registry': 'docker-registry'}
+
+    def __init__(self, host='127.0.0.1'):
+        super().__init__()
+        self._host = host
 
     def prepare(self):
         self.port, = daemon.free_ports(1)
@@ -51,7 +58,7 @@ class Registry(daemon.Daemon):
 
     @property
     def address(self):
-        return '127.0.0.1:%d' % self.port
+        return '%s:%d' % (self._host, self.port)
 
     def command(self):
         return [self.find('docker-registry'), 'serve', self._file]

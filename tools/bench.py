@@ -67,8 +67,21 @@ class Bench:
     def __init__(self, seconds):
         self.seconds = seconds
         self.results = {}
-        self.pratai = standalone.Standalone(
-            {('executor', 'max_instances'): 100})
+        self.pratai = self.make()
+
+    def make(self):
+        """:returns: the fixture that is measured."""
+        return standalone.Standalone({('executor', 'max_instances'): 100})
+
+    def url(self, function):
+        return '%s/function/%s' % (self.pratai.webhook, function['id'])
+
+    def create(self, name, **metadata):
+        """:returns: a new echo function, built."""
+        return self.pratai.create(name, ECHO, **metadata)
+
+    def get(self, path, **params):
+        return self.pratai.get(path, **params)
 
     def say(self, name, **values):
         self.results[name] = values
@@ -76,11 +89,10 @@ class Bench:
             '%s=%s' % item for item in values.items())), flush=True)
 
     def load(self, function, callers, amount=None):
-        url = '%s/function/%s' % (self.pratai.webhook, function['id'])
         output = subprocess.run(
-            [sys.executable, '-I', LOAD, url, str(callers),
+            [sys.executable, '-I', LOAD, self.url(function), str(callers),
              amount or str(self.seconds / ROUNDS), BODY],
-            check=True, capture_output=True, text=True).stdout
+            check=True, stdout=subprocess.PIPE, text=True).stdout
         return json.loads(output)
 
     def rounds(self, loads):
@@ -174,8 +186,8 @@ class Bench:
     def sync(self):
         loads = {}
         for isolation in ('request', 'instance'):
-            function = self.pratai.create('sync-' + isolation, ECHO,
-                                          type='sync', isolation=isolation)
+            function = self.create('sync-' + isolation, type='sync',
+                                   isolation=isolation)
             self.load(function, 4, '200x')
             for callers in (1, 8, 16, 32):
                 loads['wait, isolation=%s, %d callers' % (
@@ -186,10 +198,10 @@ class Bench:
     def cold(self):
         latencies = []
         for number in range(30):
-            function = self.pratai.create('cold-%d' % number, ECHO,
-                                          type='sync')
+            function = self.create('cold-%d' % number, type='sync')
             started = time.perf_counter()
-            response = self.pratai.post(function, 1)
+            response = self.pratai.http.post(
+                self.url(function), json={'payload': 1}, timeout=60)
             latencies.append((time.perf_counter() - started) * 1000)
             assert response.headers['X-Pratai-Start'] == 'cold'
         self.say('cold start', **figures(latencies))
@@ -197,8 +209,7 @@ class Bench:
     def asynchronous(self):
         loads = {}
         for isolation in ('request', 'instance'):
-            function = self.pratai.create('async-' + isolation, ECHO,
-                                          isolation=isolation)
+            function = self.create('async-' + isolation, isolation=isolation)
             self._recorded(function, 4, 200)
             loads['async to record, isolation=' + isolation] = (
                 functools.partial(self._recorded, function, 64, 1000))
@@ -227,20 +238,20 @@ class Bench:
 
     def _drained(self, function):
         standalone.until(lambda: not any(
-            self.pratai.get('/v1/requests', function_id=function['id'],
-                            status=status, limit=1)['requests']
+            self.get('/v1/requests', function_id=function['id'],
+                     status=status, limit=1)['requests']
             for status in ('queued', 'running')), seconds=600)
 
     def _count(self, function):
         """:returns: how many requests of a function succeeded."""
-        total, url = 0, (
-            '%s/v1/requests?function_id=%s&status=succeeded&limit=1000'
-            % (self.pratai.api, function['id']))
-        while url:
-            page = self.pratai.http.get(url).json()
+        total, more = 0, {}
+        while True:
+            page = self.get('/v1/requests', function_id=function['id'],
+                            status='succeeded', limit=1000, **more)
             total += len(page['requests'])
-            url = page['next']
-        return total
+            if page['next'] is None:
+                return total
+            more = {'marker': page['requests'][-1]['id']}
 
     def ready(self):
         directory = os.path.join(self.pratai.state_path, 'source')
@@ -271,7 +282,7 @@ class Bench:
         conf = configuration.new(files=[])
         conf.set_override('state_path', self.pratai.state_path)
         database = db_api.Database(conf)
-        function = self.pratai.create('listed', ECHO)
+        function = self.create('listed')
         for start in range(0, rows, 10000):
             ids = sorted(db_base.time_ordered_id() for _ in range(10000))
             database.request_add(
@@ -291,27 +302,30 @@ class Bench:
             latencies = []
             for _ in range(100):
                 started = time.perf_counter()
-                page = self.pratai.get('/v1/requests', limit=100, **params)
+                page = self.get('/v1/requests', limit=100, **params)
                 latencies.append((time.perf_counter() - started) * 1000)
                 assert len(page['requests']) == 100
             self.say('100 of %d requests, %s' % (rows, name),
                      **figures(latencies))
 
-    def run(self, rows):
+    def measure(self, arguments):
+        self.idle()
+        self.sync()
+        self.cold()
+        self.asynchronous()
+        self.ready()
+        self.listing(arguments.rows)
+
+    def run(self, arguments):
         self.pratai.setUp()
         try:
-            self.idle()
-            self.sync()
-            self.cold()
-            self.asynchronous()
-            self.ready()
-            self.listing(rows)
+            self.measure(arguments)
         finally:
             self.pratai.cleanUp()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(kind=Bench, description=__doc__):
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument('--seconds', type=float, default=5,
                         help='how long each load lasts, in all its rounds '
                              '(default: 5)')
@@ -319,8 +333,8 @@ def main():
                         help='requests in the table for the lists')
     parser.add_argument('--json', help='file for the figures')
     arguments = parser.parse_args()
-    bench = Bench(arguments.seconds)
-    bench.run(arguments.rows)
+    bench = kind(arguments.seconds)
+    bench.run(arguments)
     if arguments.json:
         with open(arguments.json, 'w') as file:
             json.dump(bench.results, file, indent=2)

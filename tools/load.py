@@ -18,16 +18,31 @@ import urllib.parse
 
 
 class Caller:
-    """One connection: sends, and waits for the answer."""
+    """Sends, and waits for the answer. Keeps its connection, unless the
+    server does not: then that is part of the time."""
 
-    def __init__(self, address, message):
-        self.socket = socket.create_connection(address)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, address, message, selector):
+        self._address = address
         self._message = message
+        self._selector = selector
         self._answer = b''
+        self.socket = None
+        self._connect()
+
+    def _connect(self):
+        self.socket = socket.create_connection(self._address)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._selector.register(self.socket, selectors.EVENT_READ, self)
+
+    def close(self):
+        self._selector.unregister(self.socket)
+        self.socket.close()
+        self.socket = None
 
     def send(self):
         self.sent = time.perf_counter()
+        if self.socket is None:
+            self._connect()
         self.socket.sendall(self._message)
 
     def receive(self):
@@ -45,6 +60,8 @@ class Caller:
         if len(body) < length:
             return None
         self._answer = b''
+        if b'connection: close' in lower:
+            self.close()
         return int(head[9:12])
 
 
@@ -60,8 +77,7 @@ def run(url, callers, seconds, count, body):
     end = started + seconds if seconds else float('inf')
     sent = 0
     for _ in range(callers):
-        caller = Caller((parts.hostname, parts.port), message)
-        selector.register(caller.socket, selectors.EVENT_READ, caller)
+        caller = Caller((parts.hostname, parts.port), message, selector)
         caller.send()
         sent += 1
     open_ = callers
@@ -78,8 +94,8 @@ def run(url, callers, seconds, count, body):
                 caller.send()
                 sent += 1
             else:
-                selector.unregister(caller.socket)
-                caller.socket.close()
+                if caller.socket is not None:
+                    caller.close()
                 open_ -= 1
     return {'latencies': latencies, 'statuses': dict(statuses),
             'seconds': time.perf_counter() - started}

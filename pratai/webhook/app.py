@@ -166,9 +166,10 @@ class Function(controllers.Controller):
 def _json(response, status, body, headers=()):
     """Fill a response as a whole, which is much quicker than by parts."""
     response.status = status
+    # First, because setting it takes the Content-Length away.
+    response.app_iter = [bytes(body)]
     response.headerlist = [('Content-Type', 'application/json'),
                            ('Content-Length', str(len(body))), *headers]
-    response.app_iter = [body]
     return response
 
 

@@ -15,9 +15,11 @@ import sqlalchemy as sa
 
 from pratai.db import models
 from pratai.tests.integration import base
+from pratai.tests.integration import cloud
 from pratai.tests.integration import daemon
 from pratai.tests.integration import databases
 from pratai.tests.integration import deployment
+from pratai.tests.integration import engine
 from pratai.tests.integration import rabbitmq
 
 #: Requests that are sent, and how many a second. The full size is 5000.
@@ -33,7 +35,7 @@ import socket
 
 
 def main(payload):
-    with socket.create_connection(('127.0.0.1', %d), 50) as one:
+    with socket.create_connection(('%s', %d), 50) as one:
         one.sendall(b'%%s\\n' %% payload.encode())
     return payload
 '''
@@ -46,10 +48,10 @@ class Counter(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self):
+    def __init__(self, host):
         self.runs = collections.Counter()
         self._lock = threading.Lock()
-        super().__init__(('127.0.0.1', 0), None)
+        super().__init__((host, 0), None)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def finish_request(self, request, address):
@@ -126,28 +128,20 @@ class Load:
 
 class Guarantee:
 
-    SERVER = None
+    #: A request that every kill meets is to be tried once more.
+    OPTIONS = {('conductor', 'max_attempts'): 100}
+    #: Where functions reach the counter.
+    HOST = '127.0.0.1'
+    RUNTIME = {}
 
-    def setUp(self):
-        base.need(self, rabbitmq.RabbitMQ, self.SERVER)
-        super().setUp()
-        self.counter = Counter()
+    def start_counter(self):
+        self.counter = Counter(self.HOST)
         self.addCleanup(self.counter.server_close)
         self.addCleanup(self.counter.shutdown)
-        self.broker = self.useFixture(rabbitmq.RabbitMQ())
-        self.database = self.useFixture(self.SERVER())
-        self.url = self.database.database()
-        self.pratai = self.useFixture(deployment.Deployment(
-            self.url, self.broker.url(), conductors=2, executors=2,
-            options=self.options()))
-
-    def options(self):
-        # A request that every kill meets is to be tried once more.
-        return {('conductor', 'max_attempts'): 100}
 
     def victims(self):
         """:returns: what is killed in turn: (name, what has kill() and
-            start()). Another runtime driver adds its engine."""
+            start())."""
         return [('webhook', self.pratai.webhooks[0]),
                 ('conductor', self.pratai.conductors[0]),
                 ('executor', self.pratai.executors[0]),
@@ -158,7 +152,8 @@ class Guarantee:
 
     def test_guarantee(self):
         function = self.pratai.create(
-            'count', COUNT % self.counter.server_address[1], network=True)
+            'count', COUNT % self.counter.server_address, network=True,
+            public=True, **self.RUNTIME)
         self.assertEqual('inactive', function['status'], function)
         load = Load(self.pratai, function, REQUESTS, RATE)
         victims = self.victims()
@@ -237,9 +232,51 @@ class Guarantee:
         return set(found)
 
 
-class TestGuaranteeMariaDB(Guarantee, base.TestCase):
+class OnProcesses(Guarantee):
+    """With the process drivers, and without Keystone."""
+
+    SERVER = None
+
+    def setUp(self):
+        base.need(self, rabbitmq.RabbitMQ, self.SERVER)
+        super().setUp()
+        self.start_counter()
+        self.broker = self.useFixture(rabbitmq.RabbitMQ())
+        self.database = self.useFixture(self.SERVER())
+        self.url = self.database.database()
+        self.pratai = self.useFixture(deployment.Deployment(
+            self.url, self.broker.url(), conductors=2, executors=2,
+            options=self.OPTIONS))
+
+
+class TestGuaranteeMariaDB(OnProcesses, base.TestCase):
     SERVER = databases.MariaDB
 
 
-class TestGuaranteePostgreSQL(Guarantee, base.TestCase):
+class TestGuaranteePostgreSQL(OnProcesses, base.TestCase):
     SERVER = databases.PostgreSQL
+
+
+class TestGuaranteeDocker(Guarantee, base.TestCase):
+    """With Keystone, a registry, and an engine for each node, which is
+    killed as well."""
+
+    NEEDS = cloud.NEEDS
+    RUNTIME = {'runtime': 'python311'}
+
+    def setUp(self):
+        super().setUp()
+        base.cannot(self, engine.why_not())
+        self.cloud = self.useFixture(cloud.Cloud(
+            options=self.OPTIONS, conductors=2))
+        self.HOST = self.cloud.gateway
+        self.start_counter()
+        self.broker = self.cloud.broker
+        self.database = self.cloud.database
+        self.url = self.cloud.pratai.options['database', 'connection'
+                                             ].replace('%%', '%')
+        self.pratai = self.cloud.pratai
+
+    def victims(self):
+        return [*super().victims(), ('engine', self.cloud.engines[0]),
+                ('second engine', self.cloud.engines[1])]

@@ -61,6 +61,9 @@ class Requests:
             self.assertEqual(200, response.status_code, response.text)
             self.assertEqual([1, None, 'x'], response.json())
             self.assertEqual(start, response.headers['X-Pratai-Start'])
+            # Some servers add it by themselves, and this one does not.
+            self.assertEqual(str(len(response.content)),
+                             response.headers['Content-Length'])
             request = self.pratai.finished(
                 response.headers['X-Pratai-Request-Id'])
             self.assertEqual(('succeeded', 'sync'),

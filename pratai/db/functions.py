@@ -144,12 +144,17 @@ class Functions:
         return self.function_get(function_id), left
 
     def _locked(self, session, function_id, project_id):
-        query = self._function_query(project_id).where(
+        query = sa.select(models.Function).where(
             models.Function.id == function_id)
-        row = session.execute(query.with_for_update()).first()
-        if row is None:
+        if project_id is not None:
+            query = query.where(models.Function.project_id == project_id)
+        # NOTE: the version in a query of its own. PostgreSQL looks at a row
+        # that it had to wait for again, but joins it with what it had found
+        # before: the version that is not the function's any more.
+        function = session.scalar(query.with_for_update())
+        if function is None:
             raise exception.NotFound('function', function_id)
-        return row
+        return function, session.get(models.Version, function.version_id)
 
     @staticmethod
     def _follow(session, function, version, settings):

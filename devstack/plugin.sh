@@ -192,7 +192,7 @@ function cleanup_pratai {
 
 # Images, containers and networks that Pratai made, and nobody else's.
 function _pratai_remove_docker {
-    local label=label=org.openstack.pratai
+    local label=label=org.openstack.pratai.node
     if [[ $PRATAI_DRIVER != docker ]] || ! command -v docker >/dev/null; then
         return
     fi

@@ -17,6 +17,7 @@ import time
 import urllib.parse
 
 import requests
+import urllib3
 
 from pratai import exception
 from pratai.drivers import docker_engine
@@ -26,8 +27,8 @@ LOG = logging.getLogger(__name__)
 
 CODE = 'platform.registry'
 MISSING = re.compile(r'manifest (for .* )?(unknown|not found)|'
-                     r'(repository|name) .*(unknown|not found|not known)|'
-                     r'pull access denied', re.IGNORECASE)
+                     r'(repository|name) .*(unknown|not found|not known)',
+                     re.IGNORECASE)
 REFUSED = re.compile(r'unauthorized|denied|no basic auth|certificate|x509',
                      re.IGNORECASE)
 MANIFESTS = ', '.join((
@@ -254,6 +255,10 @@ class Registry:
                     if time.monotonic() > deadline:
                         return ('it took more than %g seconds'
                                 % self.conf.timeout)
+        except urllib3.exceptions.HTTPError as error:
+            # In the middle of it; the engine, when it is gone, says so with
+            # the next call.
+            return 'it broke off: %s' % docker_engine.explain(error)
         except exception.EngineUnavailable:
             raise
         except exception.SandboxError as error:

@@ -131,6 +131,7 @@ class Transport:
         """
         if self._reached:
             return
+        problem = 'no host is configured'
         for address in self._hosts:
             try:
                 socket.create_connection(address, CONNECT_TIMEOUT).close()

@@ -49,8 +49,11 @@ class Builds:
 
     def run_once(self):
         """Claim and send what executors have room for."""
-        while queued := self._db.build_queued():
-            chosen = choose(queued, self._executors(),
+        while True:
+            executors = self._executors()
+            offered = {name for executor in executors
+                       for name in executor['details']['runtimes']}
+            chosen = choose(self._db.build_queued(offered), executors,
                             self._db.build_running(),
                             self._conf.builds_per_executor)
             if chosen is None:

@@ -28,6 +28,8 @@ MOST_PATIENCE = 0.5
 #: Seconds for which what is known of a version is believed: it never
 #: changes, but its image may be built again, on another node.
 SPEC_SECONDS = 10
+#: Seconds after which a node that is unfit again is so for another reason.
+UNFIT_AGAIN = 3600
 
 
 class Dispatcher:
@@ -47,7 +49,7 @@ class Dispatcher:
         self._executors = executors
         self._rebuild = rebuild
         self._pressed = pressed
-        self._down_since = {}
+        self._unfit = {}
         self._wake = threading.Event()
         self._stopped = False
         self._specs = {}
@@ -201,18 +203,27 @@ class Dispatcher:
 
         :param executors: {host: executor} of those that are up.
         """
-        now = time.monotonic()
-        there = {host for host, item in executors.items()
-                 if placement.is_available(item)}
-        for host in there:
-            self._down_since.pop(host, None)
         node = (spec['image'] or {}).get('node')
-        since = now
-        if node not in there:
-            since = self._down_since.setdefault(node, now)
-        if placement.is_stranded(executors, spec, now - since,
+        if node is None:
+            return
+        away = None
+        if node not in executors:
+            away = self._db.executor_away_for(node)
+        if away is None:
+            away = self._unfit_for(node)
+        if placement.is_stranded(executors, spec, away,
                                  self._conf.rebuild_after):
             self._rebuild(spec['id'], spec['image'])
+
+    def _unfit_for(self, node):
+        """:returns: seconds for which a node was seen not to take what only
+            it has."""
+        now = time.monotonic()
+        since, last = self._unfit.get(node, (now, now))
+        if now - last > UNFIT_AGAIN:
+            since = now     # that was another time
+        self._unfit[node] = since, now
+        return now - since
 
     def spec(self, version_id):
         """:returns: what executors need to know of a version, or None."""

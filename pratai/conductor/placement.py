@@ -52,17 +52,17 @@ def is_stranded(executors, spec, down_for, patience):
     executor that could run it.
 
     :param executors: {host: executor} of those that are up.
-    :param down_for: seconds for which the node, or what it runs functions
-        with, was seen to be away.
+    :param down_for: seconds for which the node was seen not to take it.
     :param patience: seconds.
     """
     node = (spec['image'] or {}).get('node')
     if node is None:
         return False
     home = executors.get(node)
-    if home is not None and is_open(home):
+    if home is not None and takes(home, spec):
         return False
-    if (home is None or not is_available(home)) and down_for < patience:
+    kept = home is not None and home['state'] != 'enabled'
+    if not kept and down_for < patience:
         return False
     return any(takes(executor, dict(spec, image=None))
                for executor in executors.values())

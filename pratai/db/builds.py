@@ -13,6 +13,10 @@ from pratai.db import models
 Build = models.Build
 #: Builds that are looked at when one is chosen.
 MOST_QUEUED = 200
+#: Seconds, times the attempts so far, until a build that the platform failed
+#: is tried again, and the longest such time.
+RETRY = 5
+MOST_DELAY = 60
 #: Characters that are kept of what went wrong.
 DETAIL = 4000
 
@@ -72,15 +76,27 @@ class Builds:
         with self.reader() as session:
             return [row._asdict() for row in session.execute(query)]
 
-    def build_queued(self):
-        """:returns: the oldest builds that wait, as dicts of id, project_id
-            and runtime."""
-        query = sa.select(
-            Build.id, models.Function.project_id, models.Version.runtime
+    def build_queued(self, runtimes=None):
+        """:returns: builds that wait and may begin, as dicts of id, project_id
+            and runtime: the oldest of each project, then their second, ...
+            """
+        turn = sa.func.row_number().over(
+            partition_by=models.Function.project_id,
+            order_by=Build.created_at).label('turn')
+        waiting = sa.select(
+            Build.id, models.Function.project_id, models.Version.runtime,
+            Build.created_at, turn
         ).join(models.Function, models.Function.id == Build.function_id
                ).join(models.Version, models.Version.id == Build.version_id
-                      ).where(Build.status == states.QUEUED
-                              ).order_by(Build.created_at).limit(MOST_QUEUED)
+                      ).where(Build.status == states.QUEUED, sa.or_(
+                          Build.lease_until.is_(None),
+                          Build.lease_until < base.now()))
+        if runtimes is not None:
+            waiting = waiting.where(models.Version.runtime.in_(runtimes))
+        waiting = waiting.subquery()
+        query = sa.select(
+            waiting.c.id, waiting.c.project_id, waiting.c.runtime
+        ).order_by(waiting.c.turn, waiting.c.created_at).limit(MOST_QUEUED)
         with self.reader() as session:
             return [row._asdict() for row in session.execute(query)]
 
@@ -161,22 +177,34 @@ class Builds:
 
     @base.retried
     def build_give_back(self, build_id, attempt, max_attempts, code, detail):
-        """The platform failed to build it: again, or no more.
+        """The platform failed to build it: again, after a while, or no more.
+
+        One whose function was built before, and whose image was lost, is
+        tried for as long as it takes: nothing is wrong with the function.
 
         :returns: whether it is queued again.
         """
-        if attempt >= max_attempts:
+        if attempt >= max_attempts and not self._was_built(build_id):
             self.build_finish(build_id, attempt, None, code, detail)
             return False
+        delay = min(RETRY * attempt, MOST_DELAY)
         with self.writer() as session:
             return session.execute(
                 sa.update(Build).where(
                     Build.id == build_id, Build.attempt == attempt,
                     Build.status == states.RUNNING)
                 .values(status=states.QUEUED, executor_id=None,
-                        lease_until=None),
+                        lease_until=base.now()
+                        + datetime.timedelta(seconds=delay)),
                 execution_options={'synchronize_session': False}
             ).rowcount == 1
+
+    def _was_built(self, build_id):
+        function = sa.select(Build.function_id).where(Build.id == build_id)
+        with self.reader() as session:
+            return session.scalar(sa.select(Build.id).where(
+                Build.function_id == function.scalar_subquery(),
+                Build.status == states.SUCCEEDED).limit(1)) is not None
 
     @base.retried
     def build_renew(self, executor_id, ids, lease):

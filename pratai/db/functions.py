@@ -166,6 +166,11 @@ class Functions:
             raise exception.Conflict(
                 'The function is being built; try again in a moment.',
                 code='function.building', retry_after=1)
+        if version.image is None and function.status != states.ERROR:
+            raise exception.Conflict(
+                'The image of the function was lost and is built again; try '
+                'again in a moment.', code='function.rebuilding',
+                retry_after=5)
         if version.image is None:
             raise exception.Conflict(
                 'The function was not built, so that nothing would run with '

@@ -109,6 +109,14 @@ class Services:
                 for service, private in self._services('pratai-executor')
                 if service['status'] == UP]
 
+    def executor_away_for(self, host):
+        """:returns: seconds since an executor was last heard of; None when
+            nothing is known of it (any more)."""
+        with self.reader() as session:
+            seen = session.scalar(sa.select(Service.updated_at).where(
+                Service.binary == 'pratai-executor', Service.host == host))
+        return seen and (base.now() - seen).total_seconds()
+
     def _services(self, binary):
         oldest = base.now() - datetime.timedelta(
             seconds=self.conf.conductor.service_down_time)

@@ -86,8 +86,9 @@ class Builds:
 
     def submit(self, build):
         """:param build: a dict of ``Database.build_claim``."""
-        if build['build_id'] in self._held:
-            return
+        held = self._held.get(build['build_id'])
+        if held is not None and held['attempt'] >= build['attempt']:
+            return  # the message came twice
         self._held[build['build_id']] = build
         self._threads.submit(self._run, build)
 
@@ -97,7 +98,11 @@ class Builds:
             if build['version_id'] in version_ids:
                 self._builder.cancel(build_id)
         for version_id in version_ids:
-            self._builder.remove({'id': version_id})
+            try:
+                self._builder.remove({'id': version_id})
+            except exception.SandboxError as error:
+                LOG.warning('An image stays until the next collection: %s',
+                            error.detail)
 
     def collect(self):
         """Remove the images and dependencies that nobody needs."""
@@ -128,7 +133,9 @@ class Builds:
         if self._stopped.is_set():
             return
         self._done(build, image, code, detail)
-        self._held.pop(build['build_id'], None)
+        # NOTE: the next attempt may be here before the answer was.
+        if self._held.get(build['build_id']) is build:
+            del self._held[build['build_id']]
 
     def _build(self, build, log):
         runtime = self._runtimes.get(build['runtime'])

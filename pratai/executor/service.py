@@ -218,6 +218,15 @@ class ExecutorService:
                 self._attempts.pause, self._state != 'enabled')
 
     def _register(self):
+        # NOTE: first, because runtimes may be found while this waits.
+        self._registered = True
+        try:
+            self._register_now()
+        except BaseException:
+            self._registered = False
+            raise
+
+    def _register_now(self):
         self._conductor.register(
             self._conf.host, self._incarnation, self._started_at,
             self._details(),
@@ -226,7 +235,6 @@ class ExecutorService:
             [{key: item[key] for key in
               ('name', 'language', 'version', 'description')}
              for item in self._runtimes.values()])
-        self._registered = True
 
     # -- end
 

@@ -135,9 +135,13 @@ class Images(images.Places):
         known = set(known)
         for image in self._images('function', {LABEL + 'node': self.node}):
             version_id = image['Labels'].get(LABEL + 'version_id')
-            if version_id not in known and self._is_old(image):
+            if not image['RepoTags']:
+                # A later build of the version has taken its name.
+                self._untag(image['Id'])
+            elif version_id not in known and self._is_old(image):
                 LOG.info('Removing the image of %s: nobody knows it',
                          version_id)
+                self.registry.delete(self.function(version_id))
                 self._untag(self.function(version_id))
         for name in self.registry.remembered():
             version_id = name.rpartition('/')[2].partition(':')[0]
@@ -165,7 +169,8 @@ class Images(images.Places):
 
     def _needed_layers(self):
         return {image['Labels'].get(LABEL + 'layer')
-                for image in self._images('function', {})}
+                for image in self._images('function', {})
+                if image['RepoTags']}
 
     def _images(self, kind, labels):
         """:returns: images as the engine lists them."""

@@ -7,6 +7,7 @@ memory, processors, processes and files are limited. It has no network, or
 that of functions with network access: out of the node, and nowhere else.
 """
 
+import logging
 import os
 import subprocess
 import threading
@@ -18,6 +19,8 @@ from pratai import exception
 from pratai.drivers import docker_engine
 from pratai.drivers.runtime import container as functions
 from pratai.drivers.runtime import sandbox
+
+LOG = logging.getLogger(__name__)
 
 KIND = docker_engine.LABEL + 'kind'
 #: Of containers that builds make; they live as long as a program runs.
@@ -206,15 +209,20 @@ class Program:
         """End it with all that it started; may be repeated."""
         if not self._gone:
             self._gone = True
-            try:
-                self._remove()
-            finally:
+            # NOTE: as long as it may run its user is nobody else's.
+            if self._remove():
                 self._on_end()
 
     def _remove(self):
+        """:returns: whether it is gone."""
         try:
             with self._engine.errors('remove the container of a build'):
                 self._engine.api.remove_container(self._id, v=True,
                                                   force=True)
-        except exception.SandboxError:
-            pass    # collect() removes what is left
+        except exception.SandboxError as error:
+            if isinstance(error.__cause__, docker.errors.NotFound):
+                return True
+            LOG.warning('The container of a build may run on until the next '
+                        'collection: %s', error.detail)
+            return False
+        return True

@@ -146,8 +146,9 @@ class Deployment(fixtures.Fixture):
             ('webhook', 'max_waiting'): 16,
             # Soon, because tests wait for it.
             ('executor', 'heartbeat_interval'): 1,
-            ('conductor', 'lease'): 15,
-            ('conductor', 'service_down_time'): 8,
+            ('conductor', 'lease'): 20,
+            # Longer than a call to a conductor that has just gone may take.
+            ('conductor', 'service_down_time'): 15,
             ('executor', 'shutdown_grace'): 20,
             ('executor', 'data_port'): 0,
             ('builder', 'shared'): 'true',  # see _executor

@@ -90,8 +90,12 @@ class TestIsStranded(base.BaseTestCase):
             # An operator keeps its node from work.
             ([executor('a', state='draining'), executor('b')], spec('a'), 0,
              True),
-            ([executor('a', draining=True), executor('b')], spec('a'), 0,
-             True),
+            # It is being restarted, as a rule.
+            ([executor('a', draining=True), executor('b')], spec('a'), 5,
+             False),
+            # It does not offer the runtime any more.
+            ([executor('a', runtimes=['other']), executor('b')], spec('a'),
+             60, True),
             # Its engine may come back, or not.
             ([dict(executor('a'), details=AWAY), executor('b')], spec('a'),
              5, False),

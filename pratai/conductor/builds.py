@@ -49,7 +49,7 @@ class Builds:
 
     def run_once(self):
         """Claim and send what executors have room for."""
-        while True:
+        while self._db.build_queued():
             executors = self._executors()
             offered = {name for executor in executors
                        for name in executor['details']['runtimes']}

@@ -18,6 +18,7 @@ from pratai.tests import base as tests_base
 from pratai.tests.integration import base
 from pratai.tests.integration import daemon
 from pratai.tests.integration import databases
+from pratai.tests.unit.db import test_builds
 from pratai.tests.unit.db import test_dispatch
 from pratai.tests.unit.db import test_functions
 from pratai.tests.unit.db import test_migration
@@ -308,8 +309,8 @@ class Upgrade:
 
 def _variants():
     """Each class of tests once for each server."""
-    for module in (test_dispatch, test_functions, test_migration,
-                   test_requests, test_services):
+    for module in (test_builds, test_dispatch, test_functions,
+                   test_migration, test_requests, test_services):
         for name, cls in vars(module).items():
             if not (isinstance(cls, type)
                     and issubclass(cls, tests_base.DatabaseTestCase)):

@@ -37,6 +37,8 @@ def set_defaults(conf):
     """Make the embedded form what options say when they are not set."""
     conf.set_default('state_path', default_state_path())
     conf.set_default('auth_strategy', 'noauth', group='api')
+    # Hints are not lost within a process: what it looks for is rare.
+    conf.set_default('sweep_interval', 5.0, group='conductor')
 
 
 def check_loopback(conf):

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls over a real broker while those who answer them come and go."""
+
+import threading
+import time
+
+from oslo_config import cfg
+
+from pratai import rpc
+from pratai.tests.integration import base
+from pratai.tests.integration import rabbitmq
+
+TOPIC = 'test'
+
+
+class Endpoint:
+
+    def double(self, number):
+        time.sleep(0.005)
+        return 2 * number
+
+
+class Client(rpc.Client):
+
+    def double(self, number):
+        return self._call('double', timeout=10, number=number)
+
+
+class TestStop(base.TestCase):
+
+    NEEDS = (rabbitmq.RabbitMQ,)
+
+    def setUp(self):
+        super().setUp()
+        self.url = self.shared(rabbitmq.RabbitMQ).vhost()
+
+    def transport(self):
+        conf = cfg.ConfigOpts()
+        conf([], project='test')
+        return rpc.transport(conf, self.url)
+
+    def server(self, host):
+        server = rpc.Server(self.transport(), TOPIC, host, Endpoint())
+        server.start()
+        return server
+
+    def test_no_call_is_lost(self):
+        servers = [self.server('one'), self.server('two')]
+        client = Client(self.transport(), TOPIC)
+        end = threading.Event()
+        answers = []
+
+        def call():
+            number = 0
+            while not end.is_set():
+                number += 1
+                try:
+                    answers.append(client.double(number) == 2 * number)
+                except rpc.Error as error:
+                    answers.append(repr(error))
+        callers = [threading.Thread(target=call) for _ in range(6)]
+        for caller in callers:
+            caller.start()
+        counts = []
+        try:
+            for _ in range(4):
+                before = len(answers)
+                servers[0].stop()
+                servers[0] = self.server('one')
+                time.sleep(0.2)
+                counts.append(len(answers) - before)
+        finally:
+            end.set()
+            for caller in callers:
+                caller.join()
+            for server in servers:
+                server.stop()
+        self.assertEqual([], [one for one in answers if one is not True])
+        self.assertNotIn(0, counts)

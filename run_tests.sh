@@ -17,6 +17,7 @@ passed=0
 failed=0
 skipped=0
 wrong=''
+broken=()
 
 # run_stestr DIRECTORY ARGUMENT...: runs tests and adds to the counts.
 run_stestr() {
@@ -33,6 +34,8 @@ run_stestr() {
     add $(awk '/^ - Passed: /{p=$3} /^ - Failed: /{f=$3} /^ - Skipped: /{s=$3}
         /^ - Unexpected Success: /{u=$4}
         END {print p+0, f+u, s+0}' "$totals") "$status"
+    mapfile -t -O "${#broken[@]}" broken < <(awk '/ \.\.\. FAILED$/{print $2}' \
+        "$totals")
     rm -f "$totals"
 }
 
@@ -76,6 +79,8 @@ run_stestr python-prataiclient
 
 if [[ -n $wrong ]]; then
     say "Not all is well:$wrong"
+    # Again, at the end, where they are seen.
+    [[ ${#broken[@]} = 0 ]] || printf 'failed: %s\n' "${broken[@]}"
 fi
 printf '\n%s passed, %s failed' "$passed" "$failed"
 [[ $skipped = 0 ]] || printf ', %s skipped' "$skipped"

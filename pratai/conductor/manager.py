@@ -90,10 +90,13 @@ class ConductorManager:
         :raises exception.Unavailable: there is no executor, or no image.
         :raises exception.NotFound: there is no such function.
         """
-        version_id, _ = self._db.current_version(function_id)
+        version_id, status = self._db.current_version(function_id)
         if version_id is None:
             raise exception.NotFound('function', function_id)
         spec = self.dispatcher.spec(version_id)
+        if spec is None and status == states.ERROR:
+            raise exception.Conflict('The function has no image to run.',
+                                     code='function.in_error')
         if spec is None:
             raise exception.Unavailable(
                 'The image of the function was lost and is built again.',
@@ -104,7 +107,8 @@ class ConductorManager:
         if not executors:
             self.dispatcher.stranded(spec, up)
             raise exception.Unavailable(
-                'There is no executor for the runtime %s.' % spec['runtime'],
+                'No executor that has the runtime %s and the image of the '
+                'function takes requests now.' % spec['runtime'],
                 code='executor.unavailable')
         seconds = self._conf.conductor.place_seconds
         return {

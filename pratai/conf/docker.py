@@ -2,6 +2,8 @@
 
 from oslo_config import cfg
 
+from pratai.conf import sandboxes
+
 GROUP = 'docker'
 OPTS = [
     cfg.StrOpt('url', default='unix:///var/run/docker.sock',
@@ -35,23 +37,7 @@ OPTS = [
                help='First of the user ids that containers get, one each. '
                     'Nothing else on the node may use the range. With '
                     'userns-remap it has to lie within what is mapped.'),
-    cfg.IntOpt('uid_count', default=65536, min=16,
-               help='How many user ids there are from uid_first on.'),
-    cfg.IntOpt('memory_allowance', default=64, min=0,
-               help='MB for each processor that a process of a function may '
-                    "use beyond the function's memory: the interpreter and "
-                    'what libraries reserve. NumPy needs some 50.'),
-    cfg.IntOpt('tmp_size', default=64, min=1,
-               help='MB that an instance may keep in /tmp, and as much again '
-                    'in /dev/shm. It is memory of the node.'),
-    cfg.IntOpt('max_file', default=512, min=1,
-               help='MB in the largest file a function may write.'),
-    cfg.IntOpt('max_files_open', default=1024, min=64,
-               help='File descriptors that a process of a function may '
-                    'have open.'),
-    cfg.IntOpt('max_processes', default=64, min=1,
-               help='Processes and threads that a request may have, times '
-                    'the requests an instance runs at once.'),
+    *sandboxes.OPTS,
     cfg.IntOpt('max_log', default=256, min=16,
                help='KB of what an instance prints outside of requests that '
                     'the engine keeps, twice. The logs of requests are not '

@@ -206,7 +206,7 @@ class Attempts:
         except exception.ImageMissing as error:
             LOG.warning('%s', error.detail)
             asyncio.get_running_loop().run_in_executor(
-                None, self._missing, spec['id'], spec['image'])
+                None, self._tell_missing, spec)
             raise exception.Unavailable(error.detail,
                                         code=error.code) from error
         finally:
@@ -228,6 +228,13 @@ class Attempts:
                 'started_at': outcome.started_at,
                 'finished_at': outcome.finished_at, 'response': response,
                 'logs': outcome.logs, 'truncated': outcome.truncated}
+
+    def _tell_missing(self, spec):
+        try:
+            self._missing(spec['id'], spec['image'])
+        except Exception as error:
+            # The next request for it says so again.
+            LOG.warning('No conductor could be told of it: %s', error)
 
     def pause(self, paused):
         """Take nothing more, or take it again."""

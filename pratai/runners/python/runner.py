@@ -845,6 +845,8 @@ class Runner(object):
         try:
             resource.setrlimit(resource.RLIMIT_DATA, limits)
         except Exception:
+            # NOTE: the function may have lowered the hard limit, or there is
+            # no memory to say so; its request fails for want of it anyway.
             pass
 
     def send(self, header, body=b''):

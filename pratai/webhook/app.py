@@ -7,7 +7,6 @@
 import http
 import json
 import re
-import time
 import urllib.parse
 
 from oslo_middleware import request_id as request_id_middleware
@@ -22,6 +21,7 @@ from pratai.api.controllers import base as controllers
 from pratai.db import base
 from pratai.webhook import acceptor
 from pratai.webhook import body as bodies
+from pratai.webhook import cache
 from pratai.webhook import callers
 from pratai.webhook import direct
 
@@ -35,24 +35,20 @@ class Functions:
     def __init__(self, conf, database):
         self._seconds = conf.webhook.cache_seconds
         self._db = database
-        self._known = {}
+        self._known = cache.Cache(MOST_FUNCTIONS)
 
     def get(self, function_id):
         """:raises exception.NotFound: there is no such function."""
-        now = time.monotonic()
-        known = self._known.get(function_id)
-        if known is None or known[1] < now:
-            if not _ID.fullmatch(function_id):
-                raise exception.NotFound('function', function_id[:64])
-            known = (self._db.function_get(function_id), now + self._seconds)
-            if len(self._known) > MOST_FUNCTIONS:
-                self._known.clear()
-            self._known[function_id] = known
-        return known[0]
+        return self._known.get(function_id, lambda: self._ask(function_id))
+
+    def _ask(self, function_id):
+        if not _ID.fullmatch(function_id):
+            raise exception.NotFound('function', function_id[:64])
+        return self._db.function_get(function_id), self._seconds
 
     def fresh(self, function_id):
         """As :meth:`get`, but asks the database."""
-        self._known.pop(function_id, None)
+        self._known.forget(function_id)
         return self.get(function_id)
 
 

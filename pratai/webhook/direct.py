@@ -5,10 +5,10 @@ executor where its function lives."""
 import logging
 import queue
 import threading
-import time
 
 from pratai import exception
 from pratai import rpc
+from pratai.webhook import cache
 from pratai.webhook import connection as connections
 
 LOG = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class DirectPath:
     def __init__(self, conf, place):
         self._conf = conf
         self._place = place
-        self._places = {}
+        self._places = cache.Cache(MOST_PLACES)
         self._connections = {}
         self._room = threading.BoundedSemaphore(conf.webhook.max_waiting)
 
@@ -64,7 +64,7 @@ class DirectPath:
             except _Unreachable as error:
                 LOG.warning('Executor %s cannot be reached: %s',
                             executor['url'], error)
-                self._places.pop(function['version_id'], None)
+                self._places.forget(function['version_id'])
                 continue
             if answer.status != 503:
                 return answer
@@ -74,21 +74,19 @@ class DirectPath:
         return answer
 
     def _where(self, function, fresh):
-        version_id = function['version_id']
-        known = self._places.get(version_id)
-        if known is None or fresh or known[1] < time.monotonic():
-            try:
-                place = self._place(function['id'])
-            except rpc.Error as error:
-                raise exception.Unavailable(
-                    'No conductor answers.',
-                    code='conductor.unavailable') from error
-            known = (place['executors'],
-                     time.monotonic() + place['seconds'])
-            if len(self._places) > MOST_PLACES:
-                self._places.clear()
-            self._places[version_id] = known
-        return known[0]
+        if fresh:
+            self._places.forget(function['version_id'])
+        return self._places.get(function['version_id'],
+                                lambda: self._ask_place(function))
+
+    def _ask_place(self, function):
+        try:
+            place = self._place(function['id'])
+        except rpc.Error as error:
+            raise exception.Unavailable(
+                'No conductor answers.',
+                code='conductor.unavailable') from error
+        return place['executors'], place['seconds']
 
     def _ask(self, executor, function, request_id, payload):
         """:raises _Unreachable: the executor does not have the request."""
@@ -108,7 +106,7 @@ class DirectPath:
         pool = self._pool(executor['url'])
         if answer.headers.get('connection') == 'close':
             # It is being stopped: ask again where the function lives.
-            self._places.pop(function['version_id'], None)
+            self._places.forget(function['version_id'])
             connection.close()
         elif pool.qsize() < IDLE_CONNECTIONS:
             pool.put(connection)

@@ -68,8 +68,7 @@ class Functions:
             row = session.execute(query).first()
             if row is None:
                 raise exception.NotFound('function', function_id)
-            active = self._active(session, [function_id])
-            return self._function(row, active)
+            return self._function(row)
 
     def function_list(self, project_id, filters, limit, marker, sort_key,
                       sort_dir):
@@ -101,8 +100,7 @@ class Functions:
             order = sa.asc if sort_dir == 'asc' else sa.desc
             query = query.order_by(order(column), order(models.Function.id))
             rows = session.execute(query.limit(limit)).all()
-            active = self._active(session, [row[0].id for row in rows])
-            return [self._function(row, active) for row in rows]
+            return [self._function(row) for row in rows]
 
     @base.retried
     def function_update(self, function_id, changes, project_id=None):
@@ -263,7 +261,10 @@ class Functions:
 
     @staticmethod
     def _function_query(project_id):
-        query = sa.select(models.Function, models.Version).join(
+        runs = sa.exists().where(
+            models.Request.function_id == models.Function.id,
+            models.Request.status == states.RUNNING)
+        query = sa.select(models.Function, models.Version, runs).join(
             models.Version, models.Version.id == models.Function.version_id)
         if project_id is not None:
             query = query.where(models.Function.project_id == project_id)
@@ -295,22 +296,16 @@ class Functions:
                     models.Function.id.not_in(self._running()))
         return query
 
-    def _active(self, session, ids):
-        if not ids:
-            return set()
-        return set(session.scalars(self._running().where(
-            models.Request.function_id.in_(ids)).distinct()))
-
     @staticmethod
-    def _function(row, active):
-        function, version = row
+    def _function(row):
+        function, version, runs = row
         result = base.as_dict(function)
         result.update(base.as_dict(
             version, 'id', 'function_id', 'package_id', 'number',
             'concurrency', 'created_at'))
         result['limit'] = version.concurrency
         result['version'] = version.number
-        if result['status'] == states.INACTIVE and function.id in active:
+        if result['status'] == states.INACTIVE and runs:
             result['status'] = states.ACTIVE
         return result
 

@@ -17,6 +17,8 @@ RETRY = 1.0
 #: Seconds that the first result waits for company: one commit for many costs
 #: a caller nothing, and the node a lot less than many of one.
 LINGER = 0.05
+#: The same while all of them are of callers who waited, and have the answer.
+LINGER_ANSWERED = 0.15
 
 
 def batch(results):
@@ -42,6 +44,7 @@ class Reporter:
         self._report = report
         self._results = []
         self._change = threading.Condition()
+        self._hurry = False
         self._stopped = False
         self._failing = False
         self._thread = threading.Thread(target=self._loop, name='reporter',
@@ -54,7 +57,9 @@ class Reporter:
         """Take a result; it is kept until a conductor has recorded it."""
         with self._change:
             self._results.append(result)
-            if len(self._results) in (1, BATCH):
+            hurry = not (self._hurry or _is_answered(result))
+            self._hurry = self._hurry or hurry
+            if hurry or len(self._results) in (1, BATCH):
                 self._change.notify()
 
     def pending(self):
@@ -74,10 +79,7 @@ class Reporter:
             with self._change:
                 while not self._results and not self._stopped:
                     self._change.wait()
-                if len(self._results) < BATCH and not self._stopped:
-                    self._change.wait_for(
-                        lambda: self._stopped or len(self._results) >= BATCH,
-                        LINGER)
+                self._linger()
                 count = batch(self._results)
                 results = self._results[:count]
             if not results:
@@ -97,3 +99,17 @@ class Reporter:
             self._failing = False
             with self._change:
                 del self._results[:count]
+                self._hurry = not all(map(_is_answered, self._results))
+
+    def _linger(self):
+        def is_full():
+            return self._stopped or len(self._results) >= BATCH
+
+        self._change.wait_for(lambda: self._hurry or is_full(),
+                              LINGER_ANSWERED)
+        self._change.wait_for(is_full, LINGER if self._hurry else 0)
+
+
+def _is_answered(result):
+    """:returns: whether it is of a caller who waits, see Attempts.serve()."""
+    return 'request' in result

@@ -10,6 +10,7 @@ than one row does.
 
 import logging
 import threading
+import time
 
 from pratai import exception
 
@@ -18,6 +19,8 @@ LOG = logging.getLogger(__name__)
 #: Rows, and bytes of payload, of one transaction.
 MOST_ROWS = 256
 MOST_BYTES = 16 * 1024 * 1024
+#: Seconds from one hint to the next: a conductor does not look more often.
+LINGER = 0.05
 #: Callers that wait for the next commit.
 MANY = 8
 
@@ -149,3 +152,4 @@ class Acceptor:
                     LOG.warning('No conductor can be told of new requests; '
                                 'they are found by its sweep: %s', error)
                 self._hinting = False
+            time.sleep(LINGER)

@@ -46,3 +46,31 @@ class TestReporter(base.BaseTestCase):
         one.stop(30)
         self.assertEqual(['a', 'b', 'c'], taken)
         self.assertEqual([], one.pending())
+
+    def _batches(self, results, seconds):
+        """:returns: how many results the first message has."""
+        self.useFixture(fixtures.MonkeyPatch(
+            'pratai.executor.reporter.LINGER_ANSWERED', 60))
+        batches, sent = [], threading.Event()
+
+        def report(results):
+            batches.append(len(results))
+            sent.set()
+
+        one = reporter.Reporter(report)
+        one.start()
+        for result in results:
+            one.add(result)
+        went = sent.wait(seconds)
+        one.stop(30)
+        return went, batches
+
+    def test_answered_ones_wait_for_company(self):
+        self.assertEqual((False, [3]), self._batches(
+            [{'id': name, 'request': {}} for name in 'abc'], 1))
+
+    def test_others_take_them_along(self):
+        went, batches = self._batches(
+            [{'id': 'a', 'request': {}}, {'id': 'b'}], 60)
+        self.assertTrue(went)
+        self.assertEqual([2], batches)

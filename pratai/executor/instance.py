@@ -118,6 +118,17 @@ class Instance:
             module='new_module', entry='main', isolation=spec['isolation'],
             concurrency=launch.concurrency, spares=SPARES,
             max_response=self._conf.executor.max_response)
+        try:
+            await self._spawn(launch)
+        except exception.ImageMissing:
+            # NOTE: not in those threads: a registry that is slow would hold
+            # up all that starts on this node.
+            if not await self._loop.run_in_executor(
+                    None, self._driver.fetch, launch.image):
+                raise
+            await self._spawn(launch)
+
+    async def _spawn(self, launch):
         # Through a thread: starting a process blocks for milliseconds.
         self._sandbox = await self._loop.run_in_executor(
             self._threads, self._driver.start, launch)

@@ -106,8 +106,21 @@ class RuntimeDriver(abc.ABC):
         instance ends with the service's process, whatever becomes of that.
 
         :returns: a Sandbox.
+        :raises exception.ImageMissing: the node does not have the image.
         :raises exception.SandboxError: it could not be started.
         """
+
+    def fetch(self, image):
+        """Bring an image to this node that start() has not found.
+
+        Blocks for as long as that takes; may be repeated, and called for
+        the same image by many at once.
+
+        :returns: whether it is worth starting it again.
+        :raises exception.ImageMissing: it is nowhere.
+        :raises exception.SandboxError: it cannot be had now.
+        """
+        return False
 
     @abc.abstractmethod
     def stop(self, sandbox):

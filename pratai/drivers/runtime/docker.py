@@ -159,6 +159,11 @@ class DockerDriver(base.RuntimeDriver):
         return base.Sandbox(spec.instance_id, instance.state.get('pid'),
                             instance)
 
+    def fetch(self, image):
+        # Another node may have built it.
+        self.registry.ensure(image['reference'])
+        return True
+
     @staticmethod
     def _open(run_dir):
         """Let the user of the container connect to what is in it.
@@ -175,12 +180,7 @@ class DockerDriver(base.RuntimeDriver):
 
     def _start(self, instance, config):
         api = self.engine
-        try:
-            self._create(instance, config)
-        except exception.ImageMissing:
-            # Another node may have built it.
-            self.registry.ensure(config['Image'])
-            self._create(instance, config)
+        self._create(instance, config)
         with self.engine.errors('start the container'):
             api.api.start(instance.container)
             state = api.api.inspect_container(instance.container)['State']

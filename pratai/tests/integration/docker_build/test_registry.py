@@ -209,7 +209,10 @@ class TestTwoNodes(RegistryTestCase):
         self.assertRaises(exception.ImageMissing, self.start, driver, image)
 
     def start(self, driver, image):
-        """Start an instance, and end it when its runner has called."""
+        """Start an instance, and end it when its runner has called.
+
+        What it lacks it gets from the registry, as an executor does."""
+        driver.fetch(image)
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             with socket.socket(socket.AF_UNIX) as control:
                 control.bind(os.path.join(folder, 'control.sock'))

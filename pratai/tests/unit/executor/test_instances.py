@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How instances come to be, with threads for sandboxes."""
+
+import asyncio
+from concurrent import futures
+import os
+import threading
+import uuid
+
+from pratai import exception
+from pratai.drivers.runtime import fake
+from pratai.executor import call as calls
+from pratai.executor import instances
+from pratai.tests import base
+
+MODULE = 'def main(payload):\n    return payload\n'
+SECONDS = 60
+
+
+class Driver(fake.FakeDriver):
+    """Has no image before it has fetched it."""
+
+    def __init__(self, conf):
+        super().__init__(conf)
+        self.go = threading.Event()
+        self.there = set()
+        self.nowhere = set()
+        self.fetched = []
+
+    def start(self, spec):
+        if spec.image['id'] not in self.there:
+            raise exception.ImageMissing('It is not here.')
+        return super().start(spec)
+
+    def fetch(self, image):
+        self.fetched.append(image['id'])
+        if image['id'] in self.nowhere:
+            return False
+        assert self.go.wait(SECONDS)
+        self.there.add(image['id'])
+        return True
+
+
+class TestFetch(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.driver = Driver(self.conf)
+        self.runtime, = self.driver.runtimes()
+
+    def version(self):
+        name = uuid.uuid4().hex
+        folder = os.path.join(self.state_path, 'images', name)
+        os.makedirs(folder)
+        with open(os.path.join(folder, 'new_module.py'), 'w') as file:
+            file.write(MODULE)
+        return {'id': name, 'image': {'id': name}, 'memory': 128, 'cpus': 1,
+                'timeout': 30, 'network': False, 'isolation': 'request',
+                'concurrency': 10, 'runtime': self.runtime['name']}
+
+    def run_in(self, coroutine):
+        """Run it with instances that have one thread for sandboxes."""
+        async def wrapped():
+            with futures.ThreadPoolExecutor(1) as threads:
+                self.instances = instances.Instances(
+                    self.conf, self.driver,
+                    {self.runtime['name']: self.runtime}, 8192, threads)
+                try:
+                    return await asyncio.wait_for(coroutine(), SECONDS)
+                finally:
+                    self.driver.go.set()
+                    await self.instances.stop()
+                    await asyncio.gather(*self.instances._starts)
+        return asyncio.run(wrapped())
+
+    async def call(self, version):
+        outcome, _ = await self.instances.run(version, calls.Request(
+            uuid.uuid4().hex, 1, b'1', 30, 1000, 1000))
+        return outcome.response
+
+    def test_others_start_meanwhile(self):
+        slow = [self.version() for _ in range(3)]
+        quick = self.version()
+        self.driver.there.add(quick['id'])
+
+        async def calls_():
+            waiting = [asyncio.ensure_future(self.call(version))
+                       for version in slow]
+            while len(self.driver.fetched) < 3:
+                await asyncio.sleep(0.01)
+            self.assertEqual(b'1', await self.call(quick))
+            self.assertFalse(any(task.done() for task in waiting))
+            self.driver.go.set()
+            self.assertEqual([b'1'] * 3, await asyncio.gather(*waiting))
+        self.run_in(calls_)
+
+    def test_nowhere(self):
+        version = self.version()
+        self.driver.nowhere.add(version['id'])
+        error = self.assertRaises(exception.ImageMissing, self.run_in,
+                                  lambda: self.call(version))
+        self.assertEqual('It is not here.', error.detail)
+        self.assertEqual([version['id']], self.driver.fetched)

@@ -114,6 +114,9 @@ function _pratai_write_uwsgi {
     # The process that speaks HTTP gives up after a minute otherwise, and a
     # caller may wait for as long as a function may run.
     iniset "$1" uwsgi http-timeout 960
+    # Bodies of unknown length, which Pratai takes apart itself.
+    iniset "$1" uwsgi http-chunked-input true
+    iniset "$1" uwsgi chunked-input-limit 16777216
     # die-on-term alone drops the requests that are under way.
     iniset "$1" uwsgi hook-master-start \
         "unix_signal:15 gracefully_kill_them_all"

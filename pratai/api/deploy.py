@@ -10,6 +10,7 @@ from pratai import service
 from pratai.api import app
 from pratai.conductor import rpcapi
 from pratai.db import api as db_api
+from pratai.wsgi import chunked
 
 
 def application():
@@ -23,5 +24,6 @@ def application():
     application = app.build_app(
         conf, database, rpcapi.ConductorAPI(rpc.transport(conf)),
         drivers.load(drivers.PACKAGE_STORE, conf.package_store.driver, conf))
-    return service.AfterFork(application, [service.Registration(
-        conf, database, 'pratai-api', shared=True)])
+    registration = service.Registration(conf, database, 'pratai-api',
+                                        shared=True)
+    return service.AfterFork(chunked.apply(application), [registration])

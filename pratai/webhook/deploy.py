@@ -9,6 +9,7 @@ from pratai import service
 from pratai.conductor import rpcapi
 from pratai.db import api as db_api
 from pratai.webhook import app
+from pratai.wsgi import chunked
 
 
 def application():
@@ -20,5 +21,5 @@ def application():
                             rpcapi.ConductorAPI(rpc.transport(conf)))
     registration = service.Registration(conf, database, 'pratai-webhook',
                                         shared=True)
-    return service.AfterFork(app.build_app(conf, webhooks),
-                             [webhooks, registration])
+    application = chunked.apply(app.build_app(conf, webhooks))
+    return service.AfterFork(application, [webhooks, registration])

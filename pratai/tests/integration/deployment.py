@@ -88,7 +88,8 @@ class WSGI(Service):
             'hook-master-start': 'unix_signal:15 gracefully_kill_them_all',
             'worker-reload-mercy': 60, 'no-orphans': True,
             'buffer-size': 65535, 'listen': 128, 'disable-logging': True,
-            'add-header': 'Connection: close', 'virtualenv': sys.prefix}
+            'add-header': 'Connection: close',
+            'chunked-input-limit': 16777216, 'virtualenv': sys.prefix}
         return [os.path.join(BIN, 'uwsgi')] + [
             '--%s' % name if value is True else '--%s=%s' % (name, value)
             for name, value in options.items()]

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The main job over a broker and a database server."""
 
+import socket
+
 from pratai.tests.integration import base
 from pratai.tests.integration import databases
 from pratai.tests.integration import deployment
@@ -38,6 +40,7 @@ class Requests:
         self._async()
         self._sync()
         self._large()
+        self._chunks()
         self._logs_of_services()
 
     def _async(self):
@@ -84,6 +87,36 @@ class Requests:
                              request['detail'])
             self.assertEqual(payload, request['response'])
             self.assertEqual(1, request['attempt'])
+
+    def _chunks(self):
+        """Bodies that do not say how long they are."""
+        function = self.pratai.create('chunks', ECHO, type='sync')
+        url = '%s/function/%s' % (self.pratai.webhooks[0].url,
+                                  function['id'])
+        body = b'{"payload": "%s"}'
+        for size in (0, 7, 3000000):
+            chunks = [body[:13], b'x' * size, body[15:]]
+            response = self.pratai.http.post(url, data=iter(
+                [chunk for chunk in chunks if chunk]), timeout=60)
+            self.assertEqual((200, 'x' * size), (
+                response.status_code, response.json()), size)
+        response = self.pratai.http.post(url, data=iter(
+            [b'x' * 1000000] * 7), timeout=60)
+        self.assertEqual((413, 'payload.too_large'), (
+            response.status_code, response.json()['code']))
+        with socket.create_connection(
+                ('127.0.0.1', self.pratai.webhooks[0].port), 60) as one:
+            one.sendall(('POST /function/%s HTTP/1.1\r\nHost: pratai\r\n'
+                         'Transfer-Encoding: chunked\r\n\r\nno chunk\r\n'
+                         % function['id']).encode())
+            answer = b''.join(iter(lambda: one.recv(65536), b''))
+        self.assertIn(b' 400 ', answer.splitlines()[0])
+        self.assertIn(b'chunks', answer)
+        response = self.pratai.http.patch(
+            '%s/v1/functions/%s' % (self.pratai.api.url, function['id']),
+            data=iter([b'{"public"', b': true}']), timeout=60)
+        self.assertEqual((200, True), (response.status_code,
+                                       response.json()['public']))
 
     def _logs_of_services(self):
         for service in self.pratai.services:

@@ -120,28 +120,29 @@ class HTTP:
                 'Cannot reach Pratai at %s: %s. Is it running? '
                 '(OS_PRATAI_URL)' % (_base(url), reason_of(exc) or exc))
 
-    def call(self, method, path, **arguments):
+    def call(self, method, path, params=None, **arguments):
         """Call the API and return its answer if that is a good one.
 
         :param path: path below ``/v1``
+        :param params: those of the query; the ones that are None are not sent
         :returns: requests.Response
         :raises: HTTPError of any kind, and what :meth:`send` raises
         """
         headers = {'OpenStack-API-Version': API_VERSION}
         response = self.send(method, self.root + '/v1' + path,
-                             headers=headers, **arguments)
+                             headers=headers, params=query(params or {}),
+                             **arguments)
         if response.status_code >= 400:
             raise exceptions.from_response(response)
         return response
 
     def get(self, path, **params):
         """GET a JSON object. Parameters that are None are not sent."""
-        return read_json(self.call('GET', path, params=query(params)))
+        return read_json(self.call('GET', path, params=params))
 
     def patch(self, path, body, **params):
         """PATCH with a JSON object, and return the one that is answered."""
-        return read_json(self.call('PATCH', path, json=body,
-                                   params=query(params)))
+        return read_json(self.call('PATCH', path, json=body, params=params))
 
 
 def query(params):

@@ -2,7 +2,7 @@
 """What commands of both programs do, apart from what they show.
 
 Each takes the command, for its ``client``, its ``program`` and to ``tell()``
-of its progress.
+of its progress. Where one takes a ``query``, that is ``all_projects``.
 """
 
 import json
@@ -62,15 +62,16 @@ def _built(command, function):
 def update(command, parsed_args):
     """Change the settings of a function.
 
-    :param parsed_args: function, and the settings
+    :param parsed_args: function, all_projects, and the settings
     :returns: the Function
     :raises: InvalidInput where there is nothing to change
     """
     changes = arguments.settings(parsed_args, _CHANGEABLE)
     if all(value is None for value in changes.values()):
         raise exceptions.InvalidInput('There is nothing to change')
-    function = command.client.functions.find(parsed_args.function)
-    return command.client.functions.update(function.id, **changes)
+    query = {'all_projects': parsed_args.all_projects}
+    function = command.client.functions.find(parsed_args.function, **query)
+    return command.client.functions.update(function.id, **query, **changes)
 
 
 def execute(command, parsed_args):
@@ -150,36 +151,36 @@ def page(command, manager, parsed_args, **filters):
 def delete_function(command, wanted, **query):
     """Delete the function with this name or id."""
     function = command.client.functions.find(wanted, **query)
-    command.client.functions.delete(function.id)
+    command.client.functions.delete(function.id, **query)
     command.tell('deleted %s (%s)' % (function.name, function.id))
 
 
-def delete_request(command, wanted):
+def delete_request(command, wanted, **query):
     """Delete the request with this id."""
-    request = command.client.requests.find(wanted)
-    command.client.requests.delete(request.id)
+    request = command.client.requests.find(wanted, **query)
+    command.client.requests.delete(request.id, **query)
     command.tell('deleted %s' % request.id)
 
 
-def cancel_request(command, wanted):
+def cancel_request(command, wanted, **query):
     """Cancel the request with this id."""
-    request = command.client.requests.find(wanted)
-    request = command.client.requests.cancel(request.id)
+    request = command.client.requests.find(wanted, **query)
+    request = command.client.requests.cancel(request.id, **query)
     # What runs is being killed, which takes a moment.
     command.tell('%s %s' % ('cancelled' if request.finished
                             else 'cancelling', request.id))
 
 
-def print_log(command, wanted, follow):
+def print_log(command, wanted, follow, **query):
     """Print what the request with this id wrote.
 
     :param follow: whether to go on until the request has ended
     """
-    id = command.client.requests.find(wanted).id
+    id = command.client.requests.find(wanted, **query).id
     if follow:
-        pieces = command.client.requests.follow(id)
+        pieces = command.client.requests.follow(id, **query)
     else:
-        pieces = [command.client.requests.logs(id)]
+        pieces = [command.client.requests.logs(id, **query)]
     last = None
     for last in pieces:
         command.app.stdout.write(last.logs)
@@ -188,28 +189,28 @@ def print_log(command, wanted, follow):
         command.tell('The output was longer than the server keeps')
 
 
-def newest_build(command, function):
+def newest_build(command, function, **query):
     """The last build of a function.
 
     :raises: PrataiError where there is none
     """
-    builds = command.client.functions.builds(function.id)
+    builds = command.client.functions.builds(function.id, **query)
     if not builds:
         raise exceptions.PrataiError(
             'Function %s has no build' % function.name)
     return builds[0]
 
 
-def save_package(command, wanted, output, option):
+def save_package(command, wanted, output, option, **query):
     """Write the package of a function to a file.
 
     :param output: path of the file, ``-`` for the standard output, None for
         a new one in the working directory
     :param option: the option that gives output, for an error
     """
-    function = command.client.functions.find(wanted)
+    function = command.client.functions.find(wanted, **query)
     output = output or _free_name(function, option)
-    content = command.client.functions.package(function.id)
+    content = command.client.functions.package(function.id, **query)
     if output == '-':
         command.app.stdout.flush()
         command.app.stdout.buffer.write(content)

@@ -9,6 +9,7 @@ REQUEST_HELP = 'id of the request, or the beginning of it'
 #: Requests are many, and the newest ones matter.
 REQUEST_LIMIT = 100
 RUNTIME_HELP = 'name or id of the runtime, or the beginning of its id'
+_THINGS = {'function': FUNCTION_HELP, 'request': REQUEST_HELP}
 
 
 class Setting(typing.NamedTuple):
@@ -31,6 +32,22 @@ def positive(text):
         raise argparse.ArgumentTypeError(
             "'%s' is not a whole number from 1 on" % text)
     return int(text)
+
+
+def add_thing(parser, program, thing, many=False):
+    """What a command is about, and ``all_projects``, for admins.
+
+    :param thing: ``function`` or ``request``, as the argument is called
+    :param many: several can be given; the argument is called ``functions``
+        or ``requests`` then
+    """
+    parser.add_argument(
+        thing + 's' if many else thing, nargs='+' if many else None,
+        metavar=program.metavar(thing.upper()),
+        help=program.help(_THINGS[thing]))
+    parser.add_argument(
+        '--all-projects', action='store_true', default=None,
+        help=program.help('look in all projects (for admins)'))
 
 
 #: What a function can be made with.

@@ -2,8 +2,8 @@
 """pratai function-builds and function-package."""
 
 from prataiclient.commands import actions
+from prataiclient.commands import arguments
 from prataiclient.commands import base
-from prataiclient.commands import functions
 
 _COLUMNS = [('build_id', 'id')] + [(name, name) for name in (
     'version', 'status', 'code', 'detail', 'created_at', 'finished_at')]
@@ -17,19 +17,20 @@ class FunctionBuilds(base.Lister):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('function', metavar='FUNCTION',
-                            help=functions.NAME_HELP)
+        arguments.add_thing(parser, self.program, 'function')
         parser.add_argument('--log', action='store_true',
                             help='print the log of the newest build instead')
         return parser
 
     def take_action(self, parsed_args):
-        function = self.client.functions.find(parsed_args.function)
+        query = {'all_projects': parsed_args.all_projects}
+        function = self.client.functions.find(parsed_args.function, **query)
         self._newest = None
         if parsed_args.log:
-            self._newest = actions.newest_build(self, function)
+            self._newest = actions.newest_build(self, function, **query)
             return self.rows(_COLUMNS, [self._newest])
-        return self.rows(_COLUMNS, self.client.functions.builds(function.id))
+        return self.rows(_COLUMNS, self.client.functions.builds(
+            function.id, **query))
 
     def produce_output(self, parsed_args, column_names, data):
         if self._newest is None:
@@ -42,8 +43,7 @@ class FunctionPackage(base.Command):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('function', metavar='FUNCTION',
-                            help=functions.NAME_HELP)
+        arguments.add_thing(parser, self.program, 'function')
         parser.add_argument(
             '--output', metavar='FILE',
             help='where to write it, - is the standard output; by default '
@@ -52,4 +52,5 @@ class FunctionPackage(base.Command):
 
     def take_action(self, parsed_args):
         actions.save_package(self, parsed_args.function, parsed_args.output,
-                             '--output')
+                             '--output',
+                             all_projects=parsed_args.all_projects)

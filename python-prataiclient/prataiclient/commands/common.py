@@ -48,16 +48,16 @@ class Common:
             self.app.stderr.write(text + '\n')
             self.app.stderr.flush()
 
-    def each(self, things, action):
+    def each(self, things, action, **query):
         """Do something to each thing, whatever becomes of the others.
 
-        :param action: called with the command and the thing
+        :param action: called with the command, the thing and the query
         :returns: the exit status: 1 where one of them went wrong
         """
         status = 0
         for thing in things:
             try:
-                action(self, thing)
+                action(self, thing, **query)
             except (exceptions.HTTPError, exceptions.AmbiguousName) as exc:
                 self.app.LOG.error(exc)
                 status = 1

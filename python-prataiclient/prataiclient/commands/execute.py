@@ -4,7 +4,6 @@
 from prataiclient.commands import actions
 from prataiclient.commands import arguments
 from prataiclient.commands import base
-from prataiclient.commands import functions
 
 _COLUMNS = [(name, name) for name in (
     'request_id', 'status', 'response', 'duration', 'start')]
@@ -25,7 +24,7 @@ class FunctionExecute(base.ShowOne):
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
         parser.add_argument('function', metavar='FUNCTION',
-                            help=functions.NAME_HELP)
+                            help=arguments.FUNCTION_HELP)
         arguments.add_payload(parser, self.program)
         parser.add_argument('--wait', action='store_true',
                             help='wait for the response of an async function')

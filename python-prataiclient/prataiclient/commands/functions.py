@@ -20,8 +20,6 @@ COLUMNS = [
 _LIST_COLUMNS = [('function_id', 'id')] + [(name, name) for name in (
     'name', 'type', 'event', 'runtime', 'status', 'created_at')]
 
-NAME_HELP = arguments.FUNCTION_HELP
-
 
 def _add_settings(command, parser, names):
     arguments.add_settings(parser, command.program, names)
@@ -101,12 +99,12 @@ class FunctionShow(base.ShowOne):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('function', metavar='FUNCTION', help=NAME_HELP)
+        arguments.add_thing(parser, self.program, 'function')
         return parser
 
     def take_action(self, parsed_args):
-        return self.fields(
-            COLUMNS, self.client.functions.find(parsed_args.function))
+        return self.fields(COLUMNS, self.client.functions.find(
+            parsed_args.function, all_projects=parsed_args.all_projects))
 
 
 class FunctionUpdate(base.ShowOne):
@@ -118,7 +116,7 @@ class FunctionUpdate(base.ShowOne):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('function', metavar='FUNCTION', help=NAME_HELP)
+        arguments.add_thing(parser, self.program, 'function')
         parser.add_argument('--name', metavar='NAME', help='a new name')
         _add_settings(self, parser, arguments.CHANGEABLE)
         return parser
@@ -132,9 +130,9 @@ class FunctionDelete(base.Command):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('functions', metavar='FUNCTION', nargs='+',
-                            help=NAME_HELP)
+        arguments.add_thing(parser, self.program, 'function', many=True)
         return parser
 
     def take_action(self, parsed_args):
-        return self.each(parsed_args.functions, actions.delete_function)
+        return self.each(parsed_args.functions, actions.delete_function,
+                         all_projects=parsed_args.all_projects)

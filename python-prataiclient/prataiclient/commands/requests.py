@@ -23,7 +23,6 @@ _COLUMNS = [
     'max_attempts', 'start', 'executor', 'created_at', 'started_at',
     'finished_at', 'duration', 'payload', 'response')]
 
-_ID_HELP = arguments.REQUEST_HELP
 #: What may stand before the = of --filter.
 _KEYS = ('request_id', 'id', 'function_id', 'function', 'status')
 
@@ -124,12 +123,12 @@ class RequestShow(base.ShowOne):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('request', metavar='REQUEST', help=_ID_HELP)
+        arguments.add_thing(parser, self.program, 'request')
         return parser
 
     def take_action(self, parsed_args):
-        return self.fields(
-            _COLUMNS, self.client.requests.find(parsed_args.request))
+        return self.fields(_COLUMNS, self.client.requests.find(
+            parsed_args.request, all_projects=parsed_args.all_projects))
 
 
 class RequestLogs(base.Command):
@@ -141,13 +140,14 @@ class RequestLogs(base.Command):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('request', metavar='REQUEST', help=_ID_HELP)
+        arguments.add_thing(parser, self.program, 'request')
         parser.add_argument('--follow', action='store_true',
                             help='go on until the request has ended')
         return parser
 
     def take_action(self, parsed_args):
-        actions.print_log(self, parsed_args.request, parsed_args.follow)
+        actions.print_log(self, parsed_args.request, parsed_args.follow,
+                          all_projects=parsed_args.all_projects)
 
 
 class RequestCancel(base.Command):
@@ -155,12 +155,12 @@ class RequestCancel(base.Command):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('requests', metavar='REQUEST', nargs='+',
-                            help=_ID_HELP)
+        arguments.add_thing(parser, self.program, 'request', many=True)
         return parser
 
     def take_action(self, parsed_args):
-        return self.each(parsed_args.requests, actions.cancel_request)
+        return self.each(parsed_args.requests, actions.cancel_request,
+                         all_projects=parsed_args.all_projects)
 
 
 class RequestDelete(base.Command):
@@ -168,9 +168,9 @@ class RequestDelete(base.Command):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('requests', metavar='REQUEST', nargs='+',
-                            help=_ID_HELP)
+        arguments.add_thing(parser, self.program, 'request', many=True)
         return parser
 
     def take_action(self, parsed_args):
-        return self.each(parsed_args.requests, actions.delete_request)
+        return self.each(parsed_args.requests, actions.delete_request,
+                         all_projects=parsed_args.all_projects)

@@ -82,13 +82,12 @@ class ShowFunction(base.ShowOne):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('function', metavar='<function>',
-                            help=self.program.help(arguments.FUNCTION_HELP))
+        arguments.add_thing(parser, self.program, 'function')
         return parser
 
     def take_action(self, parsed_args):
-        return self.fields(
-            _FIELDS, self.client.functions.find(parsed_args.function))
+        return self.fields(_FIELDS, self.client.functions.find(
+            parsed_args.function, all_projects=parsed_args.all_projects))
 
 
 class SetFunction(base.Command):
@@ -100,8 +99,7 @@ class SetFunction(base.Command):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('function', metavar='<function>',
-                            help=self.program.help(arguments.FUNCTION_HELP))
+        arguments.add_thing(parser, self.program, 'function')
         parser.add_argument('--name', metavar='<name>', help='New name')
         arguments.add_settings(parser, self.program, arguments.CHANGEABLE)
         return parser
@@ -115,12 +113,12 @@ class DeleteFunction(base.Command):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('functions', metavar='<function>', nargs='+',
-                            help=self.program.help(arguments.FUNCTION_HELP))
+        arguments.add_thing(parser, self.program, 'function', many=True)
         return parser
 
     def take_action(self, parsed_args):
-        return self.each(parsed_args.functions, actions.delete_function)
+        return self.each(parsed_args.functions, actions.delete_function,
+                         all_projects=parsed_args.all_projects)
 
 
 class ExecuteFunction(base.ShowOne):
@@ -156,8 +154,7 @@ class SavePackage(base.Command):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('function', metavar='<function>',
-                            help=self.program.help(arguments.FUNCTION_HELP))
+        arguments.add_thing(parser, self.program, 'function')
         parser.add_argument(
             '--file', metavar='<file>',
             help='Where to write it, - is the standard output; by default '
@@ -166,7 +163,8 @@ class SavePackage(base.Command):
 
     def take_action(self, parsed_args):
         actions.save_package(self, parsed_args.function, parsed_args.file,
-                             '--file')
+                             '--file',
+                             all_projects=parsed_args.all_projects)
 
 
 class ListBuild(base.Lister):
@@ -174,14 +172,14 @@ class ListBuild(base.Lister):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('function', metavar='<function>',
-                            help=self.program.help(arguments.FUNCTION_HELP))
+        arguments.add_thing(parser, self.program, 'function')
         return parser
 
     def take_action(self, parsed_args):
-        function = self.client.functions.find(parsed_args.function)
-        return self.rows(base.titled(_BUILD),
-                         self.client.functions.builds(function.id))
+        query = {'all_projects': parsed_args.all_projects}
+        function = self.client.functions.find(parsed_args.function, **query)
+        return self.rows(base.titled(_BUILD), self.client.functions.builds(
+            function.id, **query))
 
 
 class LogBuild(base.Command):
@@ -189,11 +187,11 @@ class LogBuild(base.Command):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('function', metavar='<function>',
-                            help=self.program.help(arguments.FUNCTION_HELP))
+        arguments.add_thing(parser, self.program, 'function')
         return parser
 
     def take_action(self, parsed_args):
-        function = self.client.functions.find(parsed_args.function)
-        build = actions.newest_build(self, function)
+        query = {'all_projects': parsed_args.all_projects}
+        function = self.client.functions.find(parsed_args.function, **query)
+        build = actions.newest_build(self, function, **query)
         self.app.stdout.write(build.log or '')

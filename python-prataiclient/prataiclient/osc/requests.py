@@ -56,13 +56,12 @@ class ShowRequest(base.ShowOne):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('request', metavar='<request>',
-                            help=self.program.help(arguments.REQUEST_HELP))
+        arguments.add_thing(parser, self.program, 'request')
         return parser
 
     def take_action(self, parsed_args):
-        return self.fields(
-            _FIELDS, self.client.requests.find(parsed_args.request))
+        return self.fields(_FIELDS, self.client.requests.find(
+            parsed_args.request, all_projects=parsed_args.all_projects))
 
 
 class DeleteRequest(base.Command):
@@ -70,12 +69,12 @@ class DeleteRequest(base.Command):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('requests', metavar='<request>', nargs='+',
-                            help=self.program.help(arguments.REQUEST_HELP))
+        arguments.add_thing(parser, self.program, 'request', many=True)
         return parser
 
     def take_action(self, parsed_args):
-        return self.each(parsed_args.requests, actions.delete_request)
+        return self.each(parsed_args.requests, actions.delete_request,
+                         all_projects=parsed_args.all_projects)
 
 
 class CancelRequest(base.Command):
@@ -83,12 +82,12 @@ class CancelRequest(base.Command):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('requests', metavar='<request>', nargs='+',
-                            help=self.program.help(arguments.REQUEST_HELP))
+        arguments.add_thing(parser, self.program, 'request', many=True)
         return parser
 
     def take_action(self, parsed_args):
-        return self.each(parsed_args.requests, actions.cancel_request)
+        return self.each(parsed_args.requests, actions.cancel_request,
+                         all_projects=parsed_args.all_projects)
 
 
 class LogRequest(base.Command):
@@ -100,11 +99,11 @@ class LogRequest(base.Command):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('request', metavar='<request>',
-                            help=self.program.help(arguments.REQUEST_HELP))
+        arguments.add_thing(parser, self.program, 'request')
         parser.add_argument('--follow', action='store_true',
                             help='Go on until the request has ended')
         return parser
 
     def take_action(self, parsed_args):
-        actions.print_log(self, parsed_args.request, parsed_args.follow)
+        actions.print_log(self, parsed_args.request, parsed_args.follow,
+                          all_projects=parsed_args.all_projects)

@@ -85,6 +85,20 @@ class TestCase(unittest.TestCase):
         made = self.client.functions.create(name, zipped(module), **settings)
         return self.client.functions.wait(made.id)
 
+    def another_project(self):
+        """Make a function hello and a request of another project.
+
+        :returns: the ids of both
+        """
+        function = self.function(type='sync')
+        self.server.functions[function.id]['project_id'] = 'another'
+        return function.id, self.client.functions.execute(function).request_id
+
+    def only_all_projects(self, *argv):
+        """Run a command that finds something in another project only."""
+        self.fails(r'\.not_found\)$', *argv)
+        return self.ok(*argv, '--all-projects')
+
     def _environ(self, environ):
         kept = {key: value for key, value in os.environ.items()
                 if not key.startswith(('OS_', 'CLIFF_'))}

@@ -93,6 +93,14 @@ class Pratai(servers.Server):
                 return found if isinstance(found, tuple) else (200, {}, found)
         raise Problem(404, 'path.not_found', 'There is nothing here')
 
+    @staticmethod
+    def visible(things, query, name):
+        """Those that the caller may see, by id."""
+        if query.pop('all_projects', None) == 'true':
+            return things
+        return {id: one for id, one in things.items()
+                if one['project_id'] == name[-1]}
+
     def listing(self, key, things, query, *filters):
         prefix = query.pop('id', '')
         things = [one for one in things if one['id'].startswith(prefix)]
@@ -117,8 +125,9 @@ class Pratai(servers.Server):
     def on_functions(self, method, query, headers, body, name):
         if method == 'GET':
             return self.listing(
-                'functions', list(self.functions.values()), query,
-                'name', 'status', 'runtime', 'type')
+                'functions',
+                list(self.visible(self.functions, query, name).values()),
+                query, 'name', 'status', 'runtime', 'type')
         message = email.parser.BytesParser(
             policy=email.policy.HTTP).parsebytes(
                 b'Content-Type: %s\r\n\r\n' % headers['Content-Type'].encode()
@@ -193,12 +202,14 @@ class Pratai(servers.Server):
         function['status'] = 'inactive'
 
     def on_function(self, method, query, headers, body, name, id, rest):
-        if id not in self.functions:
+        if id not in self.visible(self.functions, query, name):
             raise Problem(404, 'function.not_found',
                           "There is no function '%s'" % id)
         if method == 'DELETE':
             del self.functions[id]
             return 204, {}, b''
+        if method == 'PATCH':
+            self.functions[id].update(json.loads(body))
         if rest == '/builds':
             return {'builds': self.builds[id]}
         if rest == '/package':
@@ -211,7 +222,8 @@ class Pratai(servers.Server):
     def on_webhook(self, method, query, headers, body, name, id):
         function = self.functions[id]
         request = {'id': '019a' + uuid.uuid4().hex[4:], 'function_id': id,
-                   'project_id': 'admin', 'type': function['type'],
+                   'project_id': function['project_id'],
+                   'type': function['type'],
                    'event': 'webhook', 'status': 'queued', 'code': None,
                    'detail': None, 'attempt': 1, 'max_attempts': 3,
                    'created_at': NOW, 'duration': None,
@@ -232,6 +244,8 @@ class Pratai(servers.Server):
 
     def run(self, function, request):
         time.sleep(0.02)
+        if request['status'] == 'cancelled':
+            return
         request['status'] = 'running'
         self.logs[request['id']] += 'begin\n'
         self.gate.wait(30)
@@ -248,14 +262,15 @@ class Pratai(servers.Server):
             request.update(duration=12.5, status='succeeded')
 
     def on_requests(self, method, query, headers, body, name):
-        newest = list(reversed(self.requests.values()))
+        newest = reversed(
+            self.visible(self.requests, query, name).values())
         hidden = [{k: v for k, v in one.items()
                    if k not in ('payload', 'response')} for one in newest]
         return self.listing('requests', hidden, query,
                             'function_id', 'status')
 
     def on_request(self, method, query, headers, body, name, id, rest):
-        if id not in self.requests:
+        if id not in self.visible(self.requests, query, name):
             raise Problem(404, 'request.not_found',
                           "There is no request '%s'" % id)
         request = self.requests[id]
@@ -272,6 +287,9 @@ class Pratai(servers.Server):
                               'Request %s has finished' % id)
             request.update(status='cancelled', code='function.cancelled')
             return 202, {}, request
+        if method == 'DELETE':
+            del self.requests[id]
+            return 204, {}, b''
         return request
 
     # The rest

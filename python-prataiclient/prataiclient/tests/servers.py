@@ -43,7 +43,7 @@ class Server:
                     with contextlib.suppress(ConnectionError):
                         self.wfile.write(content)
 
-            do_GET = do_POST = do_DELETE = answer
+            do_GET = do_POST = do_PATCH = do_DELETE = answer
 
         class Listener(http.server.ThreadingHTTPServer):
             daemon_threads = True

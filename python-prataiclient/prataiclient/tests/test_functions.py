@@ -254,6 +254,35 @@ class TestOthers(base.TestCase):
         result = self.pratai('-q', 'function-delete', 'c', 'd')
         self.assertEqual((0, '', ''), (result.status, result.out, result.err))
 
+    def test_all_projects(self):
+        id, _ = self.another_project()
+        function = self.server.functions[id]
+        saved = self.path('saved')
+        for wanted in ('hello', id, id[:8]):
+            self.assertIn(id, self.only_all_projects('function-show', wanted))
+            self.assertIn(id, self.only_all_projects(
+                'function-update', wanted, '--memory', '256'))
+            self.assertEqual(256, function.pop('memory'))
+            self.assertIn('succeeded', self.only_all_projects(
+                'function-builds', wanted))
+            self.only_all_projects('function-builds', wanted, '--log')
+            self.only_all_projects('function-package', wanted, '--output',
+                                   saved)
+            self.assertTrue(zipfile.is_zipfile(saved))
+            os.remove(saved)
+            self.only_all_projects('function-delete', wanted)
+            self.assertEqual({}, self.server.functions)
+            self.server.functions[id] = function
+
+    def test_name_in_several_projects(self):
+        id, _ = self.another_project()
+        own = self.function('own').id
+        self.server.functions[own]['name'] = 'hello'
+        self.fails('may be any of 2 functions', 'function-delete', 'hello',
+                   '--all-projects')
+        self.ok('function-delete', 'hello')
+        self.assertEqual([id], list(self.server.functions))
+
     def test_builds(self):
         made = self.client.functions.create('a', base.zipped('def x'))
         with self.assertRaises(exceptions.BuildFailed):

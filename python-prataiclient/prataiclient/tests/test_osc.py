@@ -135,6 +135,26 @@ class TestNoKeystone(TestCase):
         self.assertIn('all_projects=true&project_id=p2',
                       self.server.seen[-1][1])
 
+    def test_all_projects(self):
+        id, request = self.another_project()
+        self.server.requests[request]['status'] = 'queued'
+        for argv in (['show', 'hello'], ['set', id[:8], '--memory', '256'],
+                     ['build', 'list', 'hello'], ['build', 'log', id],
+                     ['package', 'save', 'hello', '--file',
+                      self.path('saved')],
+                     ['delete', id[:8]],
+                     ['request', 'show', request[:20]],
+                     ['request', 'cancel', request],
+                     ['request', 'log', request[:20]],
+                     ['request', 'log', request, '--follow'],
+                     ['request', 'delete', request[:20]]):
+            with self.subTest(argv=argv):
+                self.only_all_projects('function', *argv)
+        self.assertTrue(os.path.exists(self.path('saved')))
+        self.assertIn('PATCH /v1/functions/' + id, self.server.paths())
+        self.assertEqual(({}, {}), (self.server.functions,
+                                    self.server.requests))
+
     def test_errors(self):
         self.function()
         for expected, argv in (

@@ -80,6 +80,25 @@ class TestExecute(base.TestCase):
         self.fails('function.not_found', 'function-execute', 'x')
 
 
+class TestAllProjects(base.TestCase):
+
+    def test_all_projects(self):
+        _, id = self.another_project()
+        request = self.server.requests[id]
+        for wanted in (id, id[:20]):
+            self.assertIn('another', self.only_all_projects(
+                'request-show', wanted))
+            for argv in ([], ['--follow']):
+                self.assertEqual('begin\nend\n', self.only_all_projects(
+                    'request-logs', wanted, *argv))
+            request['status'] = 'queued'
+            self.only_all_projects('request-cancel', wanted)
+            self.assertEqual('cancelled', request['status'])
+            self.only_all_projects('request-delete', wanted)
+            self.assertEqual({}, self.server.requests)
+            self.server.requests[id] = request
+
+
 class TestRequests(base.TestCase):
 
     def setUp(self):

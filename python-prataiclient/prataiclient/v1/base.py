@@ -75,6 +75,9 @@ class Manager:
                                           % self.thing)
         return '%s/%s' % (self.path, quote(id))
 
+    def _delete(self, id, **query):
+        self.http.call('DELETE', self._path(id), params=query)
+
     def _update(self, id, changes, **query):
         return self.resource.from_api(
             self.http.patch(self._path(id), changes, **query))

@@ -87,11 +87,12 @@ class Functions(base.Manager):
             found = self.list(id=wanted, **everywhere)
         return self._pick(wanted, found, **everywhere)
 
-    def update(self, id, **settings):
+    def update(self, id, all_projects=None, **settings):
         """Change a function; its code stays as it is, nothing is built.
 
         Requests that are accepted from now on run with the new settings.
 
+        :param all_projects: as for :meth:`find`
         :param settings: name, description, public, type, wait_for_response,
             timeout (seconds), memory (MB), cpus, limit, network, isolation.
             What is missing or None stays as it is.
@@ -99,23 +100,33 @@ class Functions(base.Manager):
         :raises: NotFound, BadRequest, Conflict (name in use)
         """
         return self._update(id, {name: value for name, value
-                                 in settings.items() if value is not None})
+                                 in settings.items() if value is not None},
+                            all_projects=all_projects)
 
-    def delete(self, id):
+    def delete(self, id, all_projects=None):
         """Delete a function with its builds and packages.
 
+        :param all_projects: as for :meth:`find`
         :raises: NotFound
         """
-        self.http.call('DELETE', self._path(id))
+        self._delete(id, all_projects=all_projects)
 
-    def package(self, id):
-        """The zip file that the function was made from, as bytes."""
+    def package(self, id, all_projects=None):
+        """The zip file that the function was made from, as bytes.
+
+        :param all_projects: as for :meth:`find`
+        """
         return self.http.call(
-            'GET', '%s/%s/package' % (self.path, base.quote(id))).content
+            'GET', '%s/%s/package' % (self.path, base.quote(id)),
+            params={'all_projects': all_projects}).content
 
-    def builds(self, id):
-        """The builds of a function, newest first, with their logs."""
-        body = self.http.get('%s/%s/builds' % (self.path, base.quote(id)))
+    def builds(self, id, all_projects=None):
+        """The builds of a function, newest first, with their logs.
+
+        :param all_projects: as for :meth:`find`
+        """
+        body = self.http.get('%s/%s/builds' % (self.path, base.quote(id)),
+                             all_projects=all_projects)
         if not isinstance(body.get('builds'), list):
             raise exceptions.BadAnswer("The server's answer has no builds")
         return [resources.Build.from_api(one) for one in body['builds']]

@@ -42,43 +42,49 @@ class Requests(base.Manager):
             found = self.list(id=id, limit=10, **everywhere)
         return self._pick(id, found, **everywhere)
 
-    def delete(self, id):
+    def delete(self, id, all_projects=None):
         """Delete a request that has ended, with its payload and logs.
 
+        :param all_projects: as for :meth:`find`
         :raises: NotFound; Conflict where it has not ended yet
         """
-        self.http.call('DELETE', self._path(id))
+        self._delete(id, all_projects=all_projects)
 
-    def logs(self, id, offset=0):
+    def logs(self, id, offset=0, all_projects=None):
         """What the function has written, from offset (characters) on.
 
+        :param all_projects: as for :meth:`find`
         :returns: Logs
         """
         return resources.Logs.from_api(self.http.get(
-            '%s/%s/logs' % (self.path, base.quote(id)), offset=offset))
+            '%s/%s/logs' % (self.path, base.quote(id)), offset=offset,
+            all_projects=all_projects))
 
-    def follow(self, id):
+    def follow(self, id, all_projects=None):
         """The output as it comes, until the request has ended.
 
+        :param all_projects: as for :meth:`find`
         :returns: generator of Logs, each with some text or the last one
         """
         offset = 0
         for _ in base.pauses(first=0.2):
-            piece = self.logs(id, offset)
+            piece = self.logs(id, offset, all_projects)
             offset = piece.offset
             if piece.logs or piece.complete:
                 yield piece
             if piece.complete:
                 return
 
-    def cancel(self, id):
+    def cancel(self, id, all_projects=None):
         """Stop a request, or keep it from starting.
 
+        :param all_projects: as for :meth:`find`
         :returns: the Request
         :raises: Conflict where it has finished already
         """
         response = self.http.call(
-            'POST', '%s/%s/cancel' % (self.path, base.quote(id)))
+            'POST', '%s/%s/cancel' % (self.path, base.quote(id)),
+            params={'all_projects': all_projects})
         return self.resource.from_api(pratai_http.read_json(response))
 
     def wait(self, id):

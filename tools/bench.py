@@ -83,6 +83,10 @@ class Bench:
     def get(self, path, **params):
         return self.pratai.get(path, **params)
 
+    def api(self):
+        """:returns: URL of the control API."""
+        return self.pratai.api
+
     def say(self, name, **values):
         self.results[name] = values
         print('%-34s %s' % (name, '  '.join(
@@ -217,7 +221,21 @@ class Bench:
                 for callers in (1, 16, 64):
                     loads['async accepted, %d callers' % callers] = (
                         functools.partial(self._accepted, function, callers))
+                kept = function
         self.rounds(loads)
+        # What accepting alone can do: nothing is brought to the executor.
+        self._executors('disabled')
+        self.rounds({'async accepted, 64 callers, kept': functools.partial(
+            self.load, kept, 64)})
+        self._executors('enabled')
+        self._drained(kept)
+
+    def _executors(self, state):
+        for service in self.get('/v1/services')['services']:
+            if service['binary'] == 'pratai-executor':
+                self.pratai.http.patch(
+                    '%s/v1/services/%s' % (self.api(), service['id']),
+                    json={'state': state}, timeout=60).raise_for_status()
 
     def _accepted(self, function, callers):
         result = self.load(function, callers)

@@ -41,6 +41,9 @@ class CloudBench(bench.Bench):
         return '%s/function/%s' % (self.pratai.webhooks[0].url,
                                    function['id'])
 
+    def api(self):
+        return self.pratai.api.url
+
     def create(self, name, **metadata):
         started = time.perf_counter()
         function = self.pratai.create(name, bench.ECHO, public=True,

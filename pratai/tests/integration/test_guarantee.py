@@ -232,34 +232,25 @@ class Guarantee:
         return set(found)
 
 
-class OnProcesses(Guarantee):
-    """With the process drivers, and without Keystone."""
+class TestGuaranteeProcesses(Guarantee, base.TestCase):
+    """With the process drivers and PostgreSQL, and without Keystone."""
 
-    SERVER = None
+    NEEDS = (rabbitmq.RabbitMQ, databases.PostgreSQL)
 
     def setUp(self):
-        base.need(self, rabbitmq.RabbitMQ, self.SERVER)
         super().setUp()
         self.start_counter()
         self.broker = self.useFixture(rabbitmq.RabbitMQ())
-        self.database = self.useFixture(self.SERVER())
+        self.database = self.useFixture(databases.PostgreSQL())
         self.url = self.database.database()
         self.pratai = self.useFixture(deployment.Deployment(
             self.url, self.broker.url(), conductors=2, executors=2,
             options=self.OPTIONS))
 
 
-class TestGuaranteeMariaDB(OnProcesses, base.TestCase):
-    SERVER = databases.MariaDB
-
-
-class TestGuaranteePostgreSQL(OnProcesses, base.TestCase):
-    SERVER = databases.PostgreSQL
-
-
 class TestGuaranteeDocker(Guarantee, base.TestCase):
-    """With Keystone, a registry, and an engine for each node, which is
-    killed as well."""
+    """With MariaDB, Keystone, a registry, and an engine for each node, which
+    is killed as well."""
 
     NEEDS = cloud.NEEDS
     RUNTIME = {'runtime': 'python311'}

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measure what the documentation says of pratai-standalone.
+"""Measure what the documentation says of Pratai.
 
-Starts one of its own on loopback, with the process runtime, and an echo
-function. Prints a table, and JSON to the file named with --json. Nothing is
-compared with a target here: machines differ, and so do their neighbours.
+Of pratai-standalone with the process runtime, and of a whole cloud (see
+bench_cloud.py, which takes root and some daemons). Starts its own on
+loopback, with an echo function. Prints a table and JSON. Nothing is compared
+with a target here: machines differ, and so do their neighbours.
 """
 
 import argparse
@@ -342,8 +343,10 @@ class Bench:
             self.pratai.cleanUp()
 
 
-def main(kind=Bench, description=__doc__):
-    parser = argparse.ArgumentParser(description=description)
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('what', nargs='?', choices=['embedded', 'cloud'],
+                        help='default: both')
     parser.add_argument('--seconds', type=float, default=5,
                         help='how long each load lasts, in all its rounds '
                              '(default: 5)')
@@ -351,12 +354,25 @@ def main(kind=Bench, description=__doc__):
                         help='requests in the table for the lists')
     parser.add_argument('--json', help='file for the figures')
     arguments = parser.parse_args()
-    bench = kind(arguments.seconds)
-    bench.run(arguments)
-    if arguments.json:
-        with open(arguments.json, 'w') as file:
-            json.dump(bench.results, file, indent=2)
-    print(json.dumps(bench.results))
+    results = {}
+    for what in ([arguments.what] if arguments.what
+                 else ['embedded', 'cloud']):
+        kind = Bench
+        if what == 'cloud':
+            import bench_cloud
+            reason = bench_cloud.why_not()
+            if reason:
+                print('== cloud: not measured. %s' % reason)
+                continue
+            kind = bench_cloud.CloudBench
+        print('== ' + what, flush=True)
+        bench = kind(arguments.seconds)
+        bench.run(arguments)
+        results[what] = bench.results
+        if arguments.json:
+            with open(arguments.json, 'w') as file:
+                json.dump(results, file, indent=2)
+    print(json.dumps(results))
 
 
 if __name__ == '__main__':

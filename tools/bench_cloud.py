@@ -1,11 +1,10 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measure what the documentation says of a whole cloud on one machine.
+"""The part of bench.py about a whole cloud on one machine.
 
 Starts Keystone, RabbitMQ, MariaDB, a registry, a Docker engine and each of
-Pratai's processes on loopback; takes root. Prints a table, and JSON to the
-file named with --json. service_cpu_ms is all of Pratai's processes with
-broker and database; instances_cpu_ms the engine and its containers.
+Pratai's processes on loopback; takes root. service_cpu_ms is all of Pratai's
+processes with broker and database; instances_cpu_ms the engine and its
+containers.
 """
 
 import glob
@@ -19,6 +18,13 @@ from pratai.tests.integration import cloud
 from pratai.tests.integration import engine
 
 TICK = os.sysconf('SC_CLK_TCK')
+
+
+def why_not():
+    """:returns: why a cloud cannot be started here, or None."""
+    for reason in (engine.why_not(), *(cls.missing() for cls in cloud.NEEDS)):
+        if reason:
+            return reason
 
 
 class CloudBench(bench.Bench):
@@ -148,7 +154,3 @@ class CloudBench(bench.Bench):
         self.cold()
         self.asynchronous()
         self.ready()
-
-
-if __name__ == '__main__':
-    bench.main(CloudBench, __doc__)

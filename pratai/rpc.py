@@ -118,6 +118,10 @@ class Transport:
         oslo.messaging lets some of what lies below it through."""
         try:
             yield
+        except oslo_messaging.MessageUndeliverable as error:
+            raise oslo_messaging.MessageDeliveryFailure(
+                'Nobody takes messages for %s.' % error.routing_key
+            ) from error
         except self._errors as error:
             raise oslo_messaging.MessageDeliveryFailure(
                 'The broker is away: %s' % error) from error
@@ -317,7 +321,12 @@ class Client:
         self._client = oslo_messaging.get_rpc_client(
             transport.oslo, oslo_messaging.Target(topic=topic,
                                                   version=VERSION),
-            serializer=transport.serializer)
+            serializer=transport.serializer,
+            # What nobody has a queue for is an error at once. It would
+            # otherwise be dropped, and be missed after the time-out only:
+            # services that start together would find each other late.
+            transport_options=oslo_messaging.TransportOptions(
+                at_least_once=True))
 
     def _call(self, method, timeout=None, server=None, **arguments):
         self._transport.check()

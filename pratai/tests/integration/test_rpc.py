@@ -22,11 +22,15 @@ class Endpoint:
 
 class Client(rpc.Client):
 
-    def double(self, number):
-        return self._call('double', timeout=10, number=number)
+    def double(self, number, timeout=10, server=None):
+        return self._call('double', timeout=timeout, server=server,
+                          number=number)
+
+    def cast(self, server):
+        self._cast('double', server=server, number=1)
 
 
-class TestStop(base.TestCase):
+class TestCalls(base.TestCase):
 
     NEEDS = (rabbitmq.RabbitMQ,)
 
@@ -43,6 +47,18 @@ class TestStop(base.TestCase):
         server = rpc.Server(self.transport(), TOPIC, host, Endpoint())
         server.start()
         return server
+
+    def test_nobody_there_is_told_at_once(self):
+        client = Client(self.transport(), TOPIC)
+        # Longer than the test may take.
+        self.assertRaises(rpc.Error, client.double, 1, timeout=3600)
+        server = self.server('one')
+        self.addCleanup(server.stop)
+        self.assertEqual(2, client.double(1))
+        self.assertRaises(rpc.Error, client.double, 1, timeout=3600,
+                          server='two')
+        self.assertRaises(rpc.Error, client.cast, 'two')
+        self.assertEqual(4, client.double(2, server='one'))
 
     def test_no_call_is_lost(self):
         servers = [self.server('one'), self.server('two')]

@@ -50,13 +50,18 @@ class DirectPath:
             raise exception.Busy('Too many callers wait for a response.')
         try:
             answer = self._try(function, request_id, payload, fresh=False)
-            if answer.status in STALE or _gone(answer):
+            if answer is None or answer.status in STALE or _gone(answer):
                 answer = self._try(function, request_id, payload, fresh=True)
+            if answer is None:
+                raise exception.Unavailable('No executor can be reached.',
+                                            code='executor.unavailable')
             return answer
         finally:
             self._room.release()
 
     def _try(self, function, request_id, payload, fresh):
+        """:returns: the first answer that is not 503, or the last one; None
+            when no executor is reached."""
         answer = None
         for executor in self._where(function, fresh):
             try:
@@ -68,9 +73,6 @@ class DirectPath:
                 continue
             if answer.status != 503:
                 return answer
-        if answer is None:
-            raise exception.Unavailable('No executor can be reached.',
-                                        code='executor.unavailable')
         return answer
 
     def _where(self, function, fresh):

@@ -47,11 +47,15 @@ Error = oslo_messaging.MessagingException
 
 #: What options of RabbitMQ are when nobody sets them.
 RABBIT = {
-    # Queues that survive the loss of a broker of several. Also those of
-    # replies: a conductor that answers somebody who is gone would otherwise
-    # look for that queue for a minute, with one of its threads.
+    # Queues that survive the loss of a broker of several.
     'rabbit_quorum_queue': True,
-    'rabbit_transient_quorum_queue': True,
+    # Not those of replies, which clients declare again. RabbitMQ 3.10 that
+    # was killed left some of them without a leader for a minute, and those
+    # who answered waited for that.
+    'rabbit_transient_quorum_queue': False,
+    # Seconds for which a thread of a server looks for the queue of somebody
+    # who may be gone.
+    'kombu_missing_consumer_retry_timeout': 5,
     # Seconds after which a queue of somebody who is gone is dropped.
     'rabbit_transient_queues_ttl': 600,
     # Longest pause between attempts to reach the broker: those who wait for

@@ -4,8 +4,9 @@ from pratai import rpc
 
 #: Seconds to wait for an answer where a caller waits as well.
 SOON = 10
-#: Seconds to wait for an answer where nobody does.
-LATER = 60
+#: Seconds to wait for an answer where nobody does. Who was asked may have been
+#: killed, and all of these may be asked again.
+LATER = 20
 
 
 class ConductorAPI(rpc.Client):

@@ -73,6 +73,8 @@ def main():
     if conf.database_connection:
         conf.set_override('connection', conf.database_connection,
                           group='database')
+    # Standard output is for what was asked.
+    conf.set_default('use_stderr', True)
     log.setup(conf, 'pratai')
     try:
         conf.command.function(conf)

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """pratai-manage runtime: the images that functions are run with."""
 
+import os
 import sys
+
+import sqlalchemy
 
 from pratai import exception
 from pratai import registry
@@ -27,7 +30,8 @@ def runtime_list(conf):
         built, unknown = {}, '?'
     for name, labels in built.items():
         rows.setdefault(name, {}).update(labels)
-    for item in db_api.Database(conf).runtime_list():
+    database = _database(conf)
+    for item in database.runtime_list() if database else ():
         row = rows.setdefault(item['name'], dict(item))
         row.setdefault('version', item['version'])
         row['state'] = ('disabled' if item['status'] == 'disabled'
@@ -37,7 +41,7 @@ def runtime_list(conf):
         row = rows[name]
         table.append((
             name, row['language'], row.get('version', '-'),
-            row.get('state', '-'),
+            row.get('state', '-' if database else '?'),
             built[name]['fingerprint'] if name in built else unknown,
             row['description']))
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -59,8 +63,22 @@ def runtime_disable(conf):
 def _set(conf, enabled):
     # NOTE: "name" is that of the command.
     name = conf.command.runtime
-    db_api.Database(conf).runtime_set_enabled(name, enabled)
+    database = _database(conf)
+    if database is None:
+        raise exception.Invalid(
+            'This host has no database. Do this on a controller, or with the '
+            'command pratai.')
+    database.runtime_set_enabled(name, enabled)
     print('%s is %s' % (name, 'enabled' if enabled else 'disabled'))
+
+
+def _database(conf):
+    """:returns: the database; None on a node, which has none."""
+    url = sqlalchemy.make_url(conf.database.connection)
+    if url.get_backend_name() == 'sqlite' and not os.path.exists(
+            url.database or ''):
+        return None
+    return db_api.Database(conf)
 
 
 def runtime_build(conf):
@@ -88,8 +106,14 @@ def runtime_pull(conf):
                                 '[registry]url.')
     pulled = registry.Registry(conf, _engine(conf))
     for definition in _chosen(conf):
-        print('%s: %s' % (definition.name,
-                          pulled.pull_runtime(definition.name)))
+        try:
+            image = pulled.pull_runtime(definition.name)
+        except exception.ImageMissing as error:
+            if not conf.command.all:
+                raise
+            # Nobody has to build all that could be built.
+            image = error.detail
+        print('%s: %s' % (definition.name, image))
 
 
 def _engine(conf):

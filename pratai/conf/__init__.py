@@ -56,4 +56,8 @@ def new(args=None, program='pratai', files=None):
         files = os.environ['OS_PRATAI_CONFIG_FILES'].split(':')
     conf(args or [], project='pratai', prog=program,
          default_config_files=files)
+    if conf.log_dir:
+        # NOTE: oslo.log asks the stack for the name of the program, and a
+        # WSGI server is not there.
+        conf.set_default('log_file', program + '.log')
     return conf

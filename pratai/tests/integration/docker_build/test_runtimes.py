@@ -149,6 +149,17 @@ class TestCommand(base.TestCase):
         said, code = self.manage('runtime', 'disable', 'absent')
         self.assertEqual('pratai-manage: There is no runtime absent.', code)
 
+    def test_on_a_node_without_a_database(self):
+        said, code = self.manage('runtime', 'list')
+        self.assertEqual(0, code)
+        row, = [line.split() for line in said.splitlines()
+                if line.startswith('own ')]
+        self.assertEqual(['own', 'python', '-', '?', '-', 'Ours'], row)
+        _, code = self.manage('runtime', 'disable', 'own')
+        self.assertIn('This host has no database', code)
+        self.assertEqual([], [name for _, _, names in os.walk(self.folder)
+                              for name in names if name.endswith('sqlite')])
+
     def test_what_goes_wrong(self):
         for words, wanted in (
                 (['build'], 'Name a runtime'),

@@ -21,6 +21,8 @@ MOST_ROWS = 256
 MOST_BYTES = 16 * 1024 * 1024
 #: Seconds from one hint to the next: a conductor does not look more often.
 LINGER = 0.05
+#: Seconds that the last hint may take when this is stopped.
+LAST_HINT = 1.0
 #: Callers that wait for the next commit.
 MANY = 8
 
@@ -51,6 +53,8 @@ class Acceptor:
         self._change = threading.Condition()
         self._news = threading.Event()
         self._stopped = False
+        self._untold = False
+        self._ended = False
         self._hinting = True
         self._threads = [
             threading.Thread(target=self._commit_loop, name='committer',
@@ -67,7 +71,10 @@ class Acceptor:
             self._stopped = True
             self._change.notify()
         self._threads[0].join()
+        self._ended = True
         self._news.set()
+        # Rows of the last moment are told of, if a broker is there.
+        self._threads[1].join(LAST_HINT)
 
     def pressed(self):
         """:returns: whether many callers wait to be accepted."""
@@ -136,20 +143,26 @@ class Acceptor:
                 entry.error = error
                 entry.done.set()
             if error is None:
+                self._untold = True
                 self._news.set()
 
     def _hint_loop(self):
         while True:
             self._news.wait()
             self._news.clear()
-            if self._stopped:
+            if self._untold:
+                self._untold = False
+                self._tell()
+            if self._ended:
                 return
-            try:
-                self._hint()
-                self._hinting = True
-            except Exception as error:
-                if self._hinting:
-                    LOG.warning('No conductor can be told of new requests; '
-                                'they are found by its sweep: %s', error)
-                self._hinting = False
             time.sleep(LINGER)
+
+    def _tell(self):
+        try:
+            self._hint()
+            self._hinting = True
+        except Exception as error:
+            if self._hinting:
+                LOG.warning('No conductor can be told of new requests; they '
+                            'are found by its sweep: %s', error)
+            self._hinting = False

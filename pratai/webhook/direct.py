@@ -49,9 +49,11 @@ class DirectPath:
         if not self._room.acquire(blocking=False):
             raise exception.Busy('Too many callers wait for a response.')
         try:
-            answer = self._try(function, request_id, payload, fresh=False)
+            gone = set()
+            answer = self._try(function, request_id, payload, gone)
             if answer is None or answer.status in STALE or _gone(answer):
-                answer = self._try(function, request_id, payload, fresh=True)
+                answer = self._try(function, request_id, payload, gone,
+                                   fresh=True)
             if answer is None:
                 raise exception.Unavailable('No executor can be reached.',
                                             code='executor.unavailable')
@@ -59,16 +61,20 @@ class DirectPath:
         finally:
             self._room.release()
 
-    def _try(self, function, request_id, payload, fresh):
-        """:returns: the first answer that is not 503, or the last one; None
+    def _try(self, function, request_id, payload, gone, fresh=False):
+        """:param gone: URLs that are not tried again; more are added.
+        :returns: the first answer that is not 503, or the last one; None
             when no executor is reached."""
         answer = None
         for executor in self._where(function, fresh):
+            if executor['url'] in gone:
+                continue
             try:
                 answer = self._ask(executor, function, request_id, payload)
             except _Unreachable as error:
                 LOG.warning('Executor %s cannot be reached: %s',
                             executor['url'], error)
+                gone.add(executor['url'])
                 self._places.forget(function['version_id'])
                 continue
             if answer.status != 503:

@@ -87,6 +87,16 @@ class TestAcceptor(base.DatabaseTestCase):
             first.result()
         self.assertEqual(1, self.count())
 
+    def test_a_hint_before_the_end(self):
+        self.gate.go.set()
+        for _ in range(3):
+            # The last of them during the pause after the first hint.
+            self.accept()
+        self.acceptor.stop()
+        self.assertFalse(self.acceptor._threads[1].is_alive())
+        self.assertFalse(self.acceptor._untold)
+        self.assertGreater(self.hints.qsize(), 0)
+
     def test_nothing_after_the_end(self):
         self.gate.go.set()
         self.acceptor.stop()

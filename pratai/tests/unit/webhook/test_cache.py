@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+from concurrent import futures
 import threading
 
 import fixtures
@@ -57,12 +58,20 @@ class TestCache(base.BaseTestCase):
 
     def _together(self, ask):
         """Have eight threads want one value; :returns: what they got."""
-        asked, found = threading.Event(), []
-        go = threading.Event()
+        found, go = [], threading.Event()
+        waiting = threading.Semaphore(0)
+
+        class Future(futures.Future):
+
+            def result(self, timeout=None):
+                waiting.release()
+                return super().result(timeout)
+        self.useFixture(fixtures.MonkeyPatch(
+            'pratai.webhook.cache.concurrent.futures.Future', Future))
 
         def asking():
-            asked.set()
             self.asked.append(1)
+            waiting.release()
             self.assertTrue(go.wait(60))
             return ask()
 
@@ -72,18 +81,41 @@ class TestCache(base.BaseTestCase):
             except ZeroDivisionError:
                 found.append('error')
         threads = [threading.Thread(target=get) for _ in range(8)]
-        threads[0].start()
-        self.assertTrue(asked.wait(60))
-        for thread in threads[1:]:
+        for thread in threads:
             thread.start()
+        # One asks, seven wait for it.
+        for _ in threads:
+            self.assertTrue(waiting.acquire(timeout=60))
         go.set()
         for thread in threads:
             thread.join(60)
+        self.assertEqual([1], self.asked)
         return found
 
     def test_one_asks_for_all(self):
         self.assertEqual(['A'] * 8, self._together(lambda: ('A', 10)))
-        self.assertEqual([1], self.asked)
+
+    def test_an_error_is_for_all_who_wait(self):
+        self.assertEqual(['error'] * 8, self._together(lambda: 1 / 0))
+
+    def test_forgotten_while_somebody_asks(self):
+        go, asked = threading.Event(), threading.Event()
+        found = []
+
+        def old():
+            asked.set()
+            self.assertTrue(go.wait(60))
+            return 'old', 10
+        thread = threading.Thread(
+            target=lambda: found.append(self.cache.get('a', old)))
+        thread.start()
+        self.assertTrue(asked.wait(60))
+        self.cache.forget('a')
+        self.assertEqual('A', self.ask('a'))
+        go.set()
+        thread.join(60)
+        self.assertEqual(['old'], found)
+        self.assertEqual('A', self.cache.get('a', None))
 
     def test_others_ask_meanwhile(self):
         go = threading.Event()
@@ -100,8 +132,3 @@ class TestCache(base.BaseTestCase):
         go.set()
         thread.join(60)
         self.assertEqual('slow', self.cache.get('s', None))
-
-    def test_an_error_is_for_all_who_wait(self):
-        found = self._together(lambda: 1 / 0)
-        self.assertIn('error', found)
-        self.assertEqual({'error'}, set(found))

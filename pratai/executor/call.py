@@ -192,7 +192,7 @@ class Call:
         if kind == 'started' and self._pid is None:
             if isinstance(header.get('pid'), int):
                 self._pid = header['pid']
-                self._instance.began(self._pid)
+                self._instance.began(self._pid, self._start_clock)
             self._begun = time.perf_counter()
             if self._watching and self._timer is not None:
                 self._timer.cancel()

@@ -233,10 +233,17 @@ class Instance:
         if self.control is not None:
             self.control.send({'type': 'kill', 'pid': pid})
 
-    def began(self, pid):
+    def began(self, pid, since):
         """A child took a request: what was heard of an earlier child with
-        its number is of no interest any more."""
-        self._exits.pop(pid, None)
+        its number is of no interest any more.
+
+        :param since: ``time.perf_counter()`` when it was sent the request.
+            What was heard later is about this child: it was quick.
+        """
+        future = self._exits.get(pid)
+        if future is not None and future.done() and \
+                future.result()['heard_at'] < since:
+            del self._exits[pid]
 
     async def exit_of(self, pid):
         """:returns: the runner's word on how a child ended, or None."""
@@ -267,7 +274,7 @@ class Instance:
             if len(self._exits) > MOST_EXITS:
                 self._exits.pop(next(iter(self._exits)))
         if not future.done():
-            future.set_result(header)
+            future.set_result(dict(header, heard_at=time.perf_counter()))
         if not header.get('clean', True):
             LOG.warning('Instance %s left processes behind that cannot be '
                         'killed; it is destroyed', self.id)

@@ -17,7 +17,7 @@ RETRY = 1.0
 #: Seconds that the first result waits for company: one commit for many costs
 #: a caller nothing, and the node a lot less than many of one.
 LINGER = 0.05
-#: The same while all of them are of callers who waited, and have the answer.
+#: The same while all of them are of callers who are answered without it.
 LINGER_ANSWERED = 0.15
 
 
@@ -111,5 +111,6 @@ class Reporter:
 
 
 def _is_answered(result):
-    """:returns: whether it is of a caller who waits, see Attempts.serve()."""
+    """:returns: whether it is of a caller who is answered without it, see
+        Attempts.serve()."""
     return 'request' in result

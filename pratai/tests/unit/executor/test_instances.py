@@ -5,11 +5,13 @@ import asyncio
 from concurrent import futures
 import os
 import threading
+import time
 import uuid
 
 from pratai import exception
 from pratai.drivers.runtime import fake
 from pratai.executor import call as calls
+from pratai.executor import instance
 from pratai.executor import instances
 from pratai.tests import base
 
@@ -101,3 +103,39 @@ class TestFetch(base.TestCase):
                                   lambda: self.call(version))
         self.assertEqual('It is not here.', error.detail)
         self.assertEqual([version['id']], self.driver.fetched)
+
+
+class TestExits(base.TestCase):
+    """What the runner says of children whose numbers come again."""
+
+    def setUp(self):
+        super().setUp()
+        driver = Driver(self.conf)
+
+        async def make():
+            return instance.Instance('name', {'id': 'v'}, None, driver,
+                                     self.conf, None)
+        self.loop = asyncio.new_event_loop()
+        self.addCleanup(self.loop.close)
+        self.instance = self.loop.run_until_complete(make())
+
+    def hear(self, status):
+        self.instance.heard({'type': 'exited', 'pid': 7, 'status': status})
+
+    def exit_status(self):
+        return self.loop.run_until_complete(
+            self.instance.exit_of(7))['status']
+
+    def test_a_quick_child(self):
+        """Its end is heard of before its beginning."""
+        sent = time.perf_counter()
+        self.hear(3)
+        self.instance.began(7, sent)
+        self.hear(None)     # the answer to a kill that came too late
+        self.assertEqual(3, self.exit_status())
+
+    def test_an_earlier_child(self):
+        self.hear(3)
+        self.instance.began(7, time.perf_counter())
+        self.hear(4)
+        self.assertEqual(4, self.exit_status())

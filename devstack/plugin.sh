@@ -116,7 +116,7 @@ function _pratai_write_uwsgi {
     iniset "$1" uwsgi http-timeout 960
     # Bodies of unknown length, which Pratai takes apart itself.
     iniset "$1" uwsgi http-chunked-input true
-    iniset "$1" uwsgi chunked-input-limit 16777216
+    iniset "$1" uwsgi chunked-input-limit 6356992
     # die-on-term alone drops the requests that are under way.
     iniset "$1" uwsgi hook-master-start \
         "unix_signal:15 gracefully_kill_them_all"

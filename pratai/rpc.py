@@ -54,8 +54,9 @@ RABBIT = {
     # who answered waited for that.
     'rabbit_transient_quorum_queue': False,
     # Seconds for which a thread of a server looks for the queue of somebody
-    # who may be gone.
-    'kombu_missing_consumer_retry_timeout': 5,
+    # who may be gone. After that it drops what is for them for a minute, so
+    # who only lost the broker has to be back by then (see the longest pause).
+    'kombu_missing_consumer_retry_timeout': 15,
     # Seconds after which a queue of somebody who is gone is dropped.
     'rabbit_transient_queues_ttl': 600,
     # Longest pause between attempts to reach the broker: those who wait for
@@ -274,6 +275,7 @@ class Server:
         try:
             listener = self._server.listener._poll_style_listener
             connection = listener.conn
+            consumers = connection._consumers
             operations = listener._message_operations_handler
         except AttributeError as error:     # another oslo.messaging
             LOG.warning('Calls may be lost while this stops: %s', error)
@@ -281,7 +283,7 @@ class Server:
 
         def cancel():
             try:
-                for consumer, tag in connection._consumers.items():
+                for consumer, tag in consumers.items():
                     consumer.cancel(tag)
             except Exception as error:
                 # The broker is away, and so sends nothing.
@@ -289,7 +291,8 @@ class Server:
             finally:
                 done.set()
 
-        # In the thread that reads from the connection, which this wakes.
+        # In the thread that reads from the connection, which looks for what
+        # else to do after its next pause, and stops when it has done this.
         operations.do(cancel)
         connection.stop_consuming()
         done.wait(CONNECT_TIMEOUT)

@@ -256,10 +256,12 @@ class Bench:
         return result
 
     def _drained(self, function):
+        deadline = time.monotonic() + 600
         while any(self.get('/v1/requests', function_id=function['id'],
                            status=status, limit=1)['requests']
                   for status in ('queued', 'running')):
-            time.sleep(0.2)     # looking costs CPU, too
+            assert time.monotonic() < deadline, 'requests are not finished'
+            time.sleep(0.1)     # looking costs CPU, too
 
     def _count(self, function):
         """:returns: how many requests of a function succeeded."""
@@ -361,6 +363,8 @@ def main():
         if what == 'cloud':
             import bench_cloud
             reason = bench_cloud.why_not()
+            if reason and arguments.what:
+                sys.exit('A cloud cannot be measured here: %s' % reason)
             if reason:
                 print('== cloud: not measured. %s' % reason)
                 continue

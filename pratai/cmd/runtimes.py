@@ -66,15 +66,18 @@ def _set(conf, enabled):
     database = _database(conf)
     if database is None:
         raise exception.Invalid(
-            'This host has no database. Do this on a controller, or with the '
-            'command pratai.')
+            'This host has no database (yet). Do this on a controller, or '
+            'with the command pratai.')
     database.runtime_set_enabled(name, enabled)
     print('%s is %s' % (name, 'enabled' if enabled else 'disabled'))
 
 
 def _database(conf):
     """:returns: the database; None on a node, which has none."""
-    url = sqlalchemy.make_url(conf.database.connection)
+    try:
+        url = sqlalchemy.make_url(conf.database.connection)
+    except sqlalchemy.exc.ArgumentError as error:
+        raise exception.Invalid('[database]connection: %s' % error) from error
     if url.get_backend_name() == 'sqlite' and not os.path.exists(
             url.database or ''):
         return None
@@ -105,15 +108,18 @@ def runtime_pull(conf):
         raise exception.Invalid('There is no container registry: set '
                                 '[registry]url.')
     pulled = registry.Registry(conf, _engine(conf))
-    for definition in _chosen(conf):
+    missing = []
+    chosen = _chosen(conf)
+    for definition in chosen:
         try:
-            image = pulled.pull_runtime(definition.name)
+            print('%s: %s' % (definition.name,
+                              pulled.pull_runtime(definition.name)))
         except exception.ImageMissing as error:
-            if not conf.command.all:
-                raise
+            missing.append(definition)
             # Nobody has to build all that could be built.
-            image = error.detail
-        print('%s: %s' % (definition.name, image))
+            if not conf.command.all or missing == chosen:
+                raise
+            sys.stderr.write('%s\n' % error.detail)
 
 
 def _engine(conf):

@@ -8,6 +8,7 @@ uWSGI leaves that to applications.
 import io
 
 from pratai import exception
+from pratai.api import faults
 
 try:
     import uwsgi
@@ -20,7 +21,7 @@ class _Body(io.RawIOBase):
 
     def __init__(self):
         super().__init__()
-        self._left = b''
+        self._left = memoryview(b'')
 
     def readable(self):
         return True
@@ -30,7 +31,7 @@ class _Body(io.RawIOBase):
             ones (``chunked-input-limit``)."""
         if not self._left:
             try:
-                self._left = uwsgi.chunked_read()
+                self._left = memoryview(uwsgi.chunked_read())
             except OSError as error:
                 raise exception.Invalid(
                     'The body cannot be read: its chunks are broken, or too '
@@ -48,7 +49,12 @@ class Chunked:
         self._application = application
 
     def __call__(self, environ, start_response):
-        if environ.get('HTTP_TRANSFER_ENCODING', '').lower() == 'chunked':
+        coding = environ.get('HTTP_TRANSFER_ENCODING', '').strip().lower()
+        if coding not in ('', 'identity', 'chunked'):
+            return faults.answer(environ, exception.Invalid(
+                'The body has a transfer coding other than chunked.'))(
+                    environ, start_response)
+        if coding == 'chunked':
             # What both would say cannot be true.
             environ.pop('CONTENT_LENGTH', None)
             environ['wsgi.input'] = io.BufferedReader(_Body())

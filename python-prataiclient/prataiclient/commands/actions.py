@@ -136,7 +136,9 @@ def page(command, manager, parsed_args, **filters):
     """
     marker = parsed_args.marker
     if marker and not v1_base.is_id(marker):
-        marker = manager.find(marker).id
+        everywhere = {name: filters[name] for name in ['all_projects']
+                      if filters.get(name)}
+        marker = manager.find(marker, **everywhere).id
     limit = parsed_args.limit
     # One more than is shown, to know whether there are more.
     found = manager.list(limit=limit and limit + 1, marker=marker,

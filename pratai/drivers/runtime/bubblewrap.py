@@ -11,8 +11,8 @@ ETC_NETWORK = ('/etc/ssl', '/etc/pki', '/etc/ca-certificates',
                '/etc/gai.conf', '/etc/host.conf')
 SYSTEM = ('/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32')
 
-# Root inside is root outside as long as there is no user namespace. It keeps
-# just what it takes to become somebody else, which the first program does.
+# What root keeps inside: just what it takes to become somebody else, which the
+# first program does. In a user namespace of its own that is all it could do.
 ROOT_CAPABILITIES = ('CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP')
 
 
@@ -51,7 +51,7 @@ def within_system(path):
 
 
 def arguments(bwrap, binds, network, cwd, tmp_size, root, files,
-              seccomp_fd=None, info_fd=None):
+              seccomp_fd=None, info_fd=None, userns_fd=None):
     """:returns: argv up to and including the ``--``.
 
     :param bwrap: path of the program.
@@ -60,6 +60,7 @@ def arguments(bwrap, binds, network, cwd, tmp_size, root, files,
     :param root: whether bubblewrap runs as root, and drops to another user
         afterwards; otherwise a user namespace is made.
     :param files: destination -> descriptor that its content is read from.
+    :param userns_fd: for root: a user namespace to enter when all is mounted.
     """
     args = [bwrap, '--unshare-pid', '--unshare-ipc', '--unshare-uts',
             '--unshare-cgroup-try', '--as-pid-1', '--die-with-parent',
@@ -67,6 +68,8 @@ def arguments(bwrap, binds, network, cwd, tmp_size, root, files,
     if root:
         for capability in ROOT_CAPABILITIES:
             args += ['--cap-add', capability]
+        if userns_fd is not None:
+            args += ['--userns2', str(userns_fd)]
     else:
         args += ['--unshare-user']
         if seccomp_fd is None:

@@ -26,8 +26,8 @@ program, such as pip for the ``process`` builder::
 
 Inside there are /usr read-only, a few files of /etc, a private /tmp and
 /dev/shm, /proc, /dev, and what is bound; no other process, and no network
-unless asked for. When the service runs as root every sandbox has a user id
-of its own; otherwise there is a user namespace.
+unless asked for, in a user namespace. When the service runs as root every
+sandbox also has a user id of its own.
 
 Where bubblewrap does not work (:attr:`Launcher.isolation` is 'none') the
 program is a plain process with limits. Then paths inside are paths outside,
@@ -48,6 +48,7 @@ from pratai.drivers.runtime import cgroup
 from pratai.drivers.runtime import processes
 from pratai.drivers.runtime import seccomp
 from pratai.drivers.runtime import uids
+from pratai.drivers.runtime import userns
 
 LOG = logging.getLogger(__name__)
 
@@ -147,6 +148,7 @@ class Launcher:
         self.cgroups = self._find_cgroups()
         self.seccomp = seccomp.program()
         self.bwrap = None
+        self.has_userns = True
         self.isolation = 'none'
         if conf.process.isolation != 'none':
             self._find_bubblewrap()
@@ -181,6 +183,14 @@ class Launcher:
                 reason = self.probe(['/usr/bin/env', 'true'])
                 if not reason:
                     break
+            if reason and self.root:
+                # As with user.max_user_namespaces = 0.
+                self.has_userns = False
+                reason = self.probe(['/usr/bin/env', 'true'])
+                if not reason:
+                    self.warnings.append(
+                        'Sandboxes have no user namespaces of their own: '
+                        'this system gives none.')
         if not reason:
             return
         self.isolation = 'none'
@@ -311,6 +321,10 @@ class Launcher:
             seccomp_fd = None
             if self.seccomp:
                 seccomp_fd = processes.content(self.seccomp, fds)
+            userns_fd = None
+            if self.root and self.has_userns:
+                userns_fd = userns.make(uid)
+                fds.append(userns_fd)
             info, info_fd = os.pipe()
             process.info = info
             fds.append(info_fd)
@@ -321,7 +335,8 @@ class Launcher:
                       if not bubblewrap.within_system(path)]
             argv = self._enter(process) + bubblewrap.arguments(
                 self.bwrap, binds, command.network, command.cwd or '/tmp',
-                command.tmp_size, self.root, files, seccomp_fd, info_fd)
+                command.tmp_size, self.root, files, seccomp_fd, info_fd,
+                userns_fd)
             process.start(argv + self._become(command, process),
                           stdin, stdout, stderr, self._environment(command),
                           pass_fds=fds + command.pass_fds, cwd='/')

@@ -164,6 +164,38 @@ class TestSpawn(base.TestCase):
             cgroup={'pids': 6})
         self.assertIn('fork', output)
 
+    def user(self):
+        """:returns: (its uid, its uid map, its user namespace)."""
+        if self.launcher.isolation != 'bubblewrap':
+            self.skipTest('there is no bubblewrap')
+        code, output = self.run_('id -u; cat /proc/self/uid_map; '
+                                 'readlink /proc/self/ns/user')
+        self.assertEqual(0, code, output)
+        uid, uid_map, namespace = output.splitlines()
+        return int(uid), [int(word) for word in uid_map.split()], namespace
+
+    def test_namespace_of_its_own(self):
+        uid, uid_map, namespace = self.user()
+        if not self.launcher.has_userns:
+            self.skipTest('this system gives no user namespaces to root')
+        self.assertEqual([uid, uid, 1], uid_map)
+        self.assertNotEqual(os.readlink('/proc/self/ns/user'), namespace)
+        if os.getuid() == 0:
+            self.assertIn(uid, range(
+                self.conf.process.uid_first,
+                self.conf.process.uid_first + self.conf.process.uid_count))
+
+    def test_root_does_without(self):
+        if os.getuid():
+            self.skipTest('an ordinary user cannot do without')
+        self.useFixture(fixtures.MonkeyPatch(
+            'pratai.drivers.runtime.userns.UNSHARE', None))
+        self.launcher = sandbox.Launcher(self.conf)
+        uid, _, namespace = self.user()
+        self.assertIn('user namespaces', ' '.join(self.launcher.warnings))
+        self.assertNotEqual(0, uid)
+        self.assertEqual(os.readlink('/proc/self/ns/user'), namespace)
+
 
 class TestPlain(TestSpawn):
     """Without bubblewrap."""

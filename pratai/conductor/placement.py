@@ -34,8 +34,12 @@ def takes(executor, spec):
 
 
 def is_open(executor):
-    """Whether an executor is to be given any work."""
+    """Whether an executor is to be given any work.
+
+    One that was just enabled and does not know it yet would give it back.
+    """
     return (executor['state'] == 'enabled' and is_available(executor)
+            and not executor['details'].get('paused')
             and not executor['details'].get('draining'))
 
 

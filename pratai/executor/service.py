@@ -175,6 +175,7 @@ class ExecutorService:
                 'running': self._instances.running,
                 'instances': len(self._instances),
                 'draining': self._draining,
+                'paused': self._state != 'enabled',
                 'drained': self._is_drained()}
 
     def _is_drained(self):
@@ -216,6 +217,8 @@ class ExecutorService:
             self._state = answer['state']
             self._loop.call_soon_threadsafe(
                 self._attempts.pause, self._state != 'enabled')
+            # Conductors wait for word that it knows.
+            self._heartbeat()
 
     def _register(self):
         # NOTE: first, because runtimes may be found while this waits.

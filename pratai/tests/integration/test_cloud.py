@@ -123,10 +123,8 @@ class TestCloud(base.TestCase):
             """:returns: the node that a request ran on."""
             request_id = self.call(function['id'], 'x').json()['request_id']
             request = self.pratai.finished(request_id)
-            # A node that was just enabled may not know it yet, and give it
-            # back: that is another attempt, and no failure.
-            self.assertEqual(('succeeded', 'x', None), (
-                request['status'], request['response'], request['code']))
+            self.assertEqual(('succeeded', 'x', 1), (
+                request['status'], request['response'], request['attempt']))
             return request['executor']
 
         first = run()

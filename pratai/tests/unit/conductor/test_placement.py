@@ -52,6 +52,8 @@ def executor(host, state='enabled', draining=False, runtimes=('py',)):
 
 #: Details of an executor whose Docker engine does not answer.
 AWAY = {'available': False, 'runtimes': ['py']}
+#: Of one that has not heard yet that it is enabled again.
+PAUSED = {'paused': True, 'runtimes': ['py']}
 
 
 def spec(node=None, runtime='py'):
@@ -71,6 +73,7 @@ class TestTakes(base.BaseTestCase):
             (executor('a', state='draining'), spec(), False),
             (executor('a', draining=True), spec(), False),
             (dict(executor('a'), details=AWAY), spec(), False),
+            (dict(executor('a'), details=PAUSED), spec(), False),
         ]:
             self.assertEqual(expected, placement.takes(one, wanted),
                              (one, wanted))

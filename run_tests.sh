@@ -17,7 +17,7 @@ passed=0
 failed=0
 skipped=0
 wrong=''
-broken=()
+broken=''
 
 # run_stestr DIRECTORY ARGUMENT...: runs tests and adds to the counts.
 run_stestr() {
@@ -34,8 +34,18 @@ run_stestr() {
     add $(awk '/^ - Passed: /{p=$3} /^ - Failed: /{f=$3} /^ - Skipped: /{s=$3}
         /^ - Unexpected Success: /{u=$4}
         END {print p+0, f+u, s+0}' "$totals") "$status"
-    mapfile -t -O "${#broken[@]}" broken < <(awk '/ \.\.\. FAILED$/{print $2}' \
-        "$totals")
+    # Of each test that failed its name and the end of its traceback.
+    broken+=$(awk '
+        function tell(   i) {
+            for (i = n > 30 ? n - 30 : 0; i < n; i++)
+                print substr(lines[i], 1, 300)
+            n = 0
+        }
+        / \.\.\. FAILED$/ {tell(); print "\nfailed: " $2; next}
+        /^Captured / {on = /traceback/; next}
+        /^[{][0-9]+[}] / {on = 0}
+        on && NF && !/^~+$/ {lines[n++] = $0}
+        END {tell()}' "$totals")
     rm -f "$totals"
 }
 
@@ -80,7 +90,7 @@ run_stestr python-prataiclient
 if [[ -n $wrong ]]; then
     say "Not all is well:$wrong"
     # Again, at the end, where they are seen.
-    [[ ${#broken[@]} = 0 ]] || printf 'failed: %s\n' "${broken[@]}"
+    printf '%s\n' "$broken"
 fi
 printf '\n%s passed, %s failed' "$passed" "$failed"
 [[ $skipped = 0 ]] || printf ', %s skipped' "$skipped"

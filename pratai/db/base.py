@@ -55,6 +55,7 @@ class Base:
         self._facade = enginefacade.transaction_context()
         options = dict(conf.database)
         options.pop('backend', None)
+        self._facade.append_on_engine_create(_calm)
         self.is_sqlite = conf.database.connection.startswith('sqlite')
         if self.is_sqlite:
             self._facade.append_on_engine_create(sqlite.tune)
@@ -102,6 +103,21 @@ class Base:
     def dispose(self):
         """Close the connections; for the end of a process and of tests."""
         self._facade.dispose_pool()
+
+
+def _calm(engine):
+    """Let the pool of an engine say no more of a connection that is lost
+    than whoever used it does: when it cannot roll back on it, it drops it
+    and adds a traceback of its own."""
+    log = engine.pool.logger
+    getattr(log, 'logger', log).addFilter(_is_news)
+
+
+def _is_news(record):
+    error = record.exc_info and record.exc_info[1]
+    # What drivers call it, by PEP 249.
+    return not any(kind.__name__ in ('OperationalError', 'InterfaceError')
+                   for kind in type(error).__mro__)
 
 
 def _tune_mysql(engine):

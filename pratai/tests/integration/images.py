@@ -16,6 +16,7 @@ import tempfile
 from pratai.drivers import docker_engine
 
 SECONDS = 900
+SUITE = 'bookworm'
 PACKAGES = {'bullseye': 'python2-minimal,python2.7,libpython2-stdlib,'
                         'ca-certificates'}
 PYTHON3 = 'python3-minimal,python3,libpython3-stdlib,ca-certificates'
@@ -68,7 +69,7 @@ def debian(suite):
     return path
 
 
-def runtime(api, suite='bookworm', name='python311', version='3.11.2'):
+def runtime(api, suite=SUITE, name='python311', version='3.11.2'):
     """Import a runtime's image, unless it is there.
 
     :param api: docker.APIClient.

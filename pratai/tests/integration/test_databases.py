@@ -5,6 +5,7 @@ import concurrent.futures
 import datetime
 import threading
 
+import fixtures
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
@@ -159,6 +160,13 @@ class TestKill:
         self.assertEqual(ids, [item['id'] for item in claimed])
         self.assertEqual(2, self.db.record([
             test_dispatch.result(item) for item in claimed]))
+
+    def test_killed_while_a_connection_is_out(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        with self.db.engine().connect():
+            self.server.kill()
+        # Nothing was to be done with it any more.
+        self.assertNotIn('Traceback', log.output)
 
     def test_not_there_at_start(self):
         url = self.conf.database.connection

@@ -57,6 +57,8 @@ class DockerTestCase(runners_base.RunnerTestCase):
         base.TestCase.setUp(self)
         integration.cannot(self, engine.why_not())
         self.useFixture(fixtures.FakeLogger())
+        # Before it is in the network of an engine, which has no way out.
+        images.debian(images.SUITE)
         self.engine = self.make_engine()
         inside = self.engine.inside()
         inside.__enter__()

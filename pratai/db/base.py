@@ -3,7 +3,7 @@
 import contextlib
 import datetime
 import functools
-import os
+import random
 import time
 
 from oslo_db import api as db_api
@@ -166,8 +166,9 @@ def time_ordered_id(moment=None):
     if moment is not None:
         stamp = int(moment.replace(
             tzinfo=datetime.UTC).timestamp() * 1000)
-    random = int.from_bytes(os.urandom(10), 'big')
-    value = (stamp << 80) | random
+    # NOTE: ids have to differ, and need not be secrets. For those of the
+    # system every thread would give the interpreter's lock away.
+    value = (stamp << 80) | random.getrandbits(80)
     value = value & ~(0xf << 76) | (7 << 76)
     value = value & ~(0x3 << 62) | (2 << 62)
     return '%032x' % value

@@ -28,12 +28,16 @@ MANY = 8
 
 
 class _Entry:
+    """A row that waits for its commit. ``done`` is a lock that the committer
+    releases: an Event is made of several, and each costs its waiter."""
+
     __slots__ = ('row', 'payload', 'done', 'error', 'taken')
 
     def __init__(self, row, payload):
         self.row = row
         self.payload = payload
-        self.done = threading.Event()
+        self.done = threading.Lock()
+        self.done.acquire()
         self.error = None
         self.taken = False
 
@@ -93,13 +97,13 @@ class Acceptor:
                 raise exception.Unavailable('Pratai is being stopped.')
             self._entries.append(entry)
             self._change.notify()
-        if not entry.done.wait(self._timeout):
+        if not entry.done.acquire(timeout=self._timeout):
             with self._change:
                 if not entry.taken:
                     self._entries.remove(entry)
             if entry.taken:
                 # Under way: what becomes of it decides the answer.
-                entry.done.wait()
+                entry.done.acquire()
             else:
                 entry.error = exception.Unavailable(
                     'The database does not answer in time.',
@@ -141,7 +145,7 @@ class Acceptor:
                     'The request cannot be accepted now.')
             for entry in entries:
                 entry.error = error
-                entry.done.set()
+                entry.done.release()
             if error is None:
                 self._untold = True
                 self._news.set()

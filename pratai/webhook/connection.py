@@ -4,15 +4,21 @@
 Parsed by httptools, which the data port itself uses: http.client makes an
 e-mail message of every answer's headers, which took a tenth of the time of
 a whole request.
+
+Many threads do this at once, and each gives the interpreter's lock away for
+every system call that may block, and has to win it back. So timeouts are the
+kernel's: Python's own call poll() before each send() and recv().
 """
 
-import select
 import socket
+import struct
 import urllib.parse
 
 import httptools
 
 CHUNK = 65536
+#: The first byte of struct tcp_info, see tcp(7): neither side has ended it.
+ESTABLISHED = b'\x01'
 
 
 class Answer:
@@ -48,34 +54,38 @@ class Connection:
         self._host = parts.netloc
         self._socket = socket.create_connection(
             (parts.hostname, parts.port), timeout=timeout)
-        self._timeout = timeout
+        self._socket.setblocking(True)
+        self._timeout = None
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def is_usable(self):
         """:returns: whether the other side still keeps it.
 
-        What is readable without a question is an end: the executor was
-        stopped. It is found out before anything is sent, because what was
-        sent may have been run.
+        An executor that was stopped has ended it. That is found out before
+        anything is sent, because what was sent may have been run.
         """
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return not poll.poll(0)
+        return self._socket.getsockopt(
+            socket.IPPROTO_TCP, socket.TCP_INFO, 1) == ESTABLISHED
+
+    def _set_timeout(self, seconds):
+        if seconds != self._timeout:
+            value = struct.pack('@ll', int(seconds), 0)
+            for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+                self._socket.setsockopt(socket.SOL_SOCKET, option, value)
+            self._timeout = seconds
 
     def post(self, path, headers, body, timeout):
         """:returns: the :class:`Answer`.
 
         :param headers: a dict of text.
-        :param timeout: seconds between two pieces of the answer.
+        :param timeout: seconds (whole ones) between two pieces of the answer.
         :raises Lost: it may have been served, or not.
         """
         head = ''.join('%s: %s\r\n' % item for item in headers.items())
         answer = Answer()
         parser = httptools.HttpResponseParser(answer)
         try:
-            if timeout != self._timeout:
-                self._socket.settimeout(timeout)
-                self._timeout = timeout
+            self._set_timeout(timeout)
             self._socket.sendall(
                 ('POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n'
                  '%s\r\n' % (path, self._host, len(body), head)).encode()

@@ -2,8 +2,8 @@
 """The direct path: a request whose caller waits goes straight to the
 executor where its function lives."""
 
+import collections
 import logging
-import queue
 import threading
 
 from pratai import exception
@@ -116,8 +116,8 @@ class DirectPath:
             # It is being stopped: ask again where the function lives.
             self._places.forget(function['version_id'])
             connection.close()
-        elif pool.qsize() < IDLE_CONNECTIONS:
-            pool.put(connection)
+        elif len(pool) < IDLE_CONNECTIONS:
+            pool.append(connection)
         else:
             connection.close()
         return answer
@@ -125,15 +125,15 @@ class DirectPath:
     def _pool(self, url):
         pool = self._connections.get(url)
         if pool is None:
-            pool = self._connections.setdefault(url, queue.LifoQueue())
+            pool = self._connections.setdefault(url, collections.deque())
         return pool
 
     def _connection(self, url):
         pool = self._pool(url)
         while True:
             try:
-                connection = pool.get_nowait()
-            except queue.Empty:
+                connection = pool.pop()
+            except IndexError:
                 break
             if connection.is_usable():
                 return connection

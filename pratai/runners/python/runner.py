@@ -29,12 +29,11 @@ try:
 except ImportError:
     import signal
 import _socket
-try:
-    import _multiprocessing                     # 2.7: recvfd
-except ImportError:
-    _multiprocessing = None
 
 PY2 = sys.version_info[0] == 2
+if PY2:
+    import _multiprocessing                     # recvfd
+
 SO_PEERCRED = getattr(_socket, 'SO_PEERCRED', 17)
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
 SCHED_BATCH, SCHED_RESET_ON_FORK = 3, 0x40000000

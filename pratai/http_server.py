@@ -2,6 +2,7 @@
 """A WSGI application served from threads of this process, by waitress."""
 
 import json
+import logging
 import socket
 import threading
 import uuid
@@ -11,6 +12,9 @@ import waitress.server
 import waitress.task
 
 from pratai import exception
+
+# It warns whenever a request waits for a thread, which is what callers do.
+logging.getLogger('waitress.queue').setLevel(logging.ERROR)
 
 _CODES = {400: 'request.invalid',
           431: 'request.too_large', 501: 'request.invalid'}

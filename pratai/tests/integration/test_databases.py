@@ -214,6 +214,22 @@ class TestKillPostgreSQL(TestKill, KillTestCase):
     SERVER = databases.PostgreSQL
 
 
+class TestCharacters(OnMariaDB, tests_base.DatabaseTestCase):
+
+    def connection(self):
+        # As DevStack has it.
+        return super().connection() + '?charset=utf8'
+
+    def test_beyond_three_bytes(self):
+        snake = 'snake \U0001f40d'
+        echo = self.built(snake)
+        self.queue(echo)
+        item, = self.db.claim(echo['id'], 'e', 'h', 1, 30)
+        self.db.record([test_dispatch.result(item, 'failed', detail=snake)])
+        self.assertEqual(snake, self.db.request_get(item['id'])['detail'])
+        self.assertEqual(snake, self.db.function_get(echo['id'])['name'])
+
+
 class TestIsolation(OnMariaDB, tests_base.DatabaseTestCase):
 
     def test_read_committed(self):

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From OS_* environment variables to a client.
+"""From OS_* environment variables and clouds.yaml to a client.
+
+What is given goes before the environment, and that before the file. Only the
+credentials are those of one of them as a whole: a cloud that is named brings
+its own.
 
 The version document of the API says whether it wants Keystone tokens. Where
 it does not, Keystone is left alone, even if OS_AUTH_URL is set.
@@ -74,6 +78,9 @@ def client(given=None, environ=None):
         ConnectionFailed
     """
     wanted = settings(given, environ)
+    session, auth = _session(wanted), None
+    if wanted['cloud']:
+        session, auth = _cloud(wanted)
     url = _check_url(wanted['pratai_url'], 'OS_PRATAI_URL')
     auth_url = _check_url(wanted['auth_url'], 'OS_AUTH_URL')
     keystone = (wanted['cloud'] or auth_url or wanted['token']
@@ -82,16 +89,14 @@ def client(given=None, environ=None):
         keystone = None
     if not url and not (keystone and (wanted['cloud'] or auth_url)):
         url = DEFAULT_URL
-    session = _session(wanted)
     if keystone and url and _needs_no_token(session, url):
         keystone = None
     if not keystone:
         token = _name_token(wanted)
         if token:
             session.auth = token_endpoint.Token(url, token)
-    elif wanted['cloud']:
-        session, region = _cloud(wanted['cloud'])
-        wanted['region_name'] = wanted['region_name'] or region
+    elif auth:
+        session.auth = auth
     elif wanted['token'] and url:
         session.auth = token_endpoint.Token(url, wanted['token'])
     else:
@@ -217,8 +222,13 @@ def _plugin(name, environ, wanted):
         raise exceptions.InvalidInput('%s (OS_AUTH_TYPE)' % exc)
 
 
-def _cloud(name):
-    """The session and region of a cloud in clouds.yaml."""
+def _cloud(wanted):
+    """Open a cloud of clouds.yaml, and take from it what nothing else says.
+
+    :param wanted: what was given; gets the URL, region, interface and kind
+        of authentication of the cloud
+    :returns: (session that does not authenticate yet, the auth plugin)
+    """
     try:
         from openstack import config
         from openstack import exceptions as sdk_exceptions
@@ -226,9 +236,27 @@ def _cloud(name):
         raise exceptions.InvalidInput(
             'OS_CLOUD needs the package openstacksdk: '
             'pip install openstacksdk')
+    name = wanted['cloud']
+    given = {'cacert': wanted['cacert']}
+    if wanted['insecure']:
+        given = {'verify': False, 'cacert': ''}
     try:
-        cloud = config.OpenStackConfig().get_one(cloud=name)
-        return cloud.get_session(), cloud.get_region_name()
+        clouds = config.OpenStackConfig()
+        # Regions may have settings of their own. Where none are listed, any
+        # that the service catalog has will do.
+        if clouds.cloud_config['clouds'].get(name, {}).get('regions'):
+            given['region_name'] = wanted['region_name']
+        cloud = clouds.get_one(cloud=name, **given)
+        session = cloud.get_session()
+        found = {'pratai_url': cloud.get_endpoint(http.SERVICE_TYPE),
+                 'region_name': cloud.get_region_name(http.SERVICE_TYPE),
+                 'interface': cloud.get_interface(http.SERVICE_TYPE),
+                 'auth_type': cloud.config['auth_type']}
     except (sdk_exceptions.SDKException,
             ksa_exceptions.ClientException) as exc:
         raise exceptions.InvalidInput('%s (OS_CLOUD)' % exc)
+    _check_url(found['pratai_url'], 'function_endpoint_override')
+    for key, value in found.items():
+        wanted[key] = wanted[key] or value
+    auth, session.auth = session.auth, None
+    return session, auth

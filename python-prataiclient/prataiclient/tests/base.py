@@ -26,8 +26,9 @@ def zipped(module=ECHO, requirements=''):
     """A package as bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, 'w') as package:
-        package.writestr('new_module.py', module)
-        package.writestr('requirements.txt', requirements)
+        # The same bytes at any time.
+        package.writestr(zipfile.ZipInfo('new_module.py'), module)
+        package.writestr(zipfile.ZipInfo('requirements.txt'), requirements)
     return buffer.getvalue()
 
 

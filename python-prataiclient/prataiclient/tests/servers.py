@@ -75,6 +75,8 @@ class Keystone(Server):
     def __init__(self, catalog_url=None):
         super().__init__()
         self.catalog_url = catalog_url
+        #: the only kind of endpoint that the catalog has
+        self.interface = 'public'
         self.tokens = set()
 
     def respond(self, method, path, headers, body):
@@ -107,7 +109,7 @@ class Keystone(Server):
             catalog.append({
                 'type': 'function', 'name': 'pratai', 'id': 'f',
                 'endpoints': [{
-                    'interface': 'public', 'url': self.catalog_url,
+                    'interface': self.interface, 'url': self.catalog_url,
                     'region': 'One', 'region_id': 'One', 'id': 'e'}]})
         return 201, {'X-Subject-Token': token}, {'token': {
             'methods': ['password'], 'expires_at': '2099-01-01T00:00:00Z',

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-import os
+import json
 import socket
-from unittest import mock
 
 from prataiclient import connect
 from prataiclient import exceptions
@@ -189,24 +188,99 @@ class TestWithKeystone(base.TestCase):
     def test_cacert(self):
         self.refused('OS_CACERT', OS_CACERT=self.path('none.pem'))
 
-    def test_cloud(self):
-        path = self.path('clouds.yaml', (
-            'clouds: {here: {region_name: One, auth: {auth_url: %s/v3, '
-            'username: user, password: pass, project_name: pratai, '
-            'user_domain_id: default, project_domain_id: default}}}'
-            % self.keystone.url).encode())
+
+class TestCloud(base.TestCase):
+    """The pratai command and a clouds.yaml."""
+
+    def setUp(self):
+        self.keystone = servers.Keystone()
+        self.addCleanup(self.keystone.stop)
+        super().setUp()
         self.keystone.catalog_url = self.server.url
-        environ = {'OS_CLIENT_CONFIG_FILE': path, 'OS_CLOUD': 'here'}
-        # openstacksdk looks into the environment of the process.
-        with mock.patch.dict(os.environ, environ):
-            found = connect.client(environ=environ)
-            self.assertEqual([], found.functions.list())
-            with self.assertRaisesRegex(exceptions.InvalidInput, 'OS_CLOUD'):
-                connect.client(environ=dict(environ, OS_CLOUD='there'))
-            # An API that wants no token gets none.
-            open_server = fake.Pratai()
-            self.addCleanup(open_server.stop)
-            del self.keystone.seen[:]
-            connect.client(environ=dict(
-                environ, OS_PRATAI_URL=open_server.url)).functions.list()
-            self.assertEqual([], self.keystone.seen)
+        self.cloud(region_name='One')
+
+    def cloud(self, name='here', auth_type='password', **settings):
+        """Write a clouds.yaml with one cloud, and use it."""
+        if auth_type == 'password':
+            settings['auth'] = {
+                'auth_url': self.keystone.url + '/v3', 'username': 'user',
+                'password': 'pass', 'project_name': 'pratai',
+                'user_domain_id': 'default', 'project_domain_id': 'default'}
+        clouds = {'clouds': {name: dict(settings, auth_type=auth_type)}}
+        self.environ = {'OS_CLOUD': 'here', 'OS_CLIENT_CONFIG_FILE':
+                        self.path('clouds.yaml', json.dumps(clouds).encode())}
+
+    def open_server(self):
+        """A Pratai that wants no token."""
+        server = fake.Pratai()
+        self.addCleanup(server.stop)
+        return server
+
+    def test_credentials_and_region(self):
+        self.ok('function-list')
+        self.assertIn(self.server.seen[-1][2]['X-Auth-Token'],
+                      self.keystone.tokens)
+        # Those of a cloud are not mixed with others.
+        self.ok('function-list', OS_USERNAME='me', OS_PASSWORD='no')
+        self.fails('in region Two', 'function-list', OS_REGION_NAME='Two')
+        self.cloud(region_name='Two')
+        self.fails('in region Two', 'function-list')
+        self.ok('--os-region-name', 'One', 'function-list')
+
+    def test_no_such_cloud(self):
+        self.cloud('there')
+        self.fails('here .*OS_CLOUD', 'function-list')
+
+    def test_interface(self):
+        self.keystone.interface = 'internal'
+        self.fails('no public endpoint', 'function-list')
+        self.cloud(interface='internal')
+        self.ok('function-list')
+        self.fails('no public endpoint', 'function-list',
+                   OS_INTERFACE='public')
+        self.fails('no admin endpoint', '--os-interface', 'admin',
+                   'function-list', OS_INTERFACE='internal')
+
+    def test_endpoint(self):
+        self.keystone.catalog_url = closed_url()
+        self.cloud(function_endpoint_override=self.server.url)
+        self.ok('function-list')
+        self.assertIn(self.server.seen[-1][2]['X-Auth-Token'],
+                      self.keystone.tokens)
+        self.cloud(function_endpoint_override=closed_url())
+        self.fails('Cannot reach', 'function-list')
+        self.ok('function-list', OS_PRATAI_URL=self.server.url)
+        self.ok('--os-pratai-url', self.server.url, 'function-list',
+                OS_PRATAI_URL=closed_url())
+        self.cloud(function_endpoint_override='here')
+        self.fails("function_endpoint_override must be a URL",
+                   'function-list')
+
+    def test_regions_with_settings(self):
+        self.cloud(regions=[
+            {'name': 'One', 'values': {'interface': 'admin'}},
+            {'name': 'Two', 'values': {
+                'function_endpoint_override': self.server.url}}])
+        self.fails('no admin endpoint .* in region One', 'function-list')
+        self.ok('--os-region-name', 'Two', 'function-list')
+        self.fails('Three is not a valid region', 'function-list',
+                   OS_REGION_NAME='Three')
+
+    def test_certificates(self):
+        path = self.path('none.pem')
+        self.cloud(function_endpoint_override='https' + closed_url()[4:],
+                   cacert=path)
+        self.fails('none.pem', 'function-list')
+        self.fails('Connection refused', '--insecure', 'function-list')
+
+    def test_an_api_that_wants_no_token(self):
+        server = self.open_server()
+        self.ok('function-list', OS_PRATAI_URL=server.url)
+        self.cloud(function_endpoint_override=server.url)
+        self.ok('function-list')
+        self.cloud(auth_type='none', auth={'endpoint': server.url})
+        self.ok('function-list')
+        self.cloud(auth_type='none', function_endpoint_override=server.url)
+        self.ok('function-list')
+        self.assertEqual(4, server.paths().count('GET /v1/functions'))
+        self.assertEqual([], self.keystone.seen)

@@ -140,6 +140,12 @@ class Busy(Unavailable):
         self.kwargs = {'retry_after': retry_after}
 
 
+class FunctionBusy(Busy):
+    """The function runs as often at once as it may."""
+
+    code = 'function.busy'
+
+
 class SandboxError(PrataiError):
     """A sandbox could not be started or kept: the platform's own failure."""
 
@@ -152,11 +158,27 @@ class ImageMissing(SandboxError):
     code = 'platform.image_missing'
 
 
-class EngineUnavailable(SandboxError, Busy):
-    """The container engine of the node does not answer: other nodes may do,
-    and so may this one later."""
-
-    code = 'platform.engine_unavailable'
+class NodeUnavailable(SandboxError, Busy):
+    """This node cannot start instances now, which is nobody's fault who asks
+    for one: other nodes may do, and so may this one later."""
 
     def __init__(self, detail, retry_after=5):
         super().__init__(detail, retry_after=retry_after)
+
+
+class EngineUnavailable(NodeUnavailable):
+    """The container engine of the node does not answer."""
+
+    code = 'platform.engine_unavailable'
+
+
+class RegistryUnavailable(NodeUnavailable):
+    """The container registry fails, or does not answer."""
+
+    code = 'platform.registry'
+
+
+class NoSpace(NodeUnavailable):
+    """The disk of the node is full."""
+
+    code = 'platform.no_space'

@@ -93,7 +93,7 @@ class Attempts:
             result = await self._run(spec, request_id, attempt['attempt'],
                                      attempt['payload'].encode())
         except exception.Unavailable as error:
-            if isinstance(error, exception.EngineUnavailable):
+            if isinstance(error, exception.NodeUnavailable):
                 # Or it would go back and forth for as long as that lasts.
                 await asyncio.sleep(error.retry_after)
             self._give_back(spec, attempt, lost=False)
@@ -128,11 +128,12 @@ class Attempts:
 
     # -- from callers who wait
 
-    async def serve(self, spec, request_id, payload, created_at):
+    async def serve(self, spec, request_id, payload, created_at, wait=True):
         """Run a request whose caller waits, and report it.
 
         :param payload: JSON text as bytes.
         :param created_at: when it was accepted, seconds since 1970.
+        :param wait: whether it may wait for room.
         :returns: the result, see ``Database.record``, response as bytes.
         :raises exception.Unavailable: it cannot be run here now: nothing
             was recorded.
@@ -149,7 +150,8 @@ class Attempts:
                 code='executor.closing')
         self._hold(request_id, 1, asyncio.current_task())
         try:
-            result = await self._run(spec, request_id, 1, payload, record)
+            result = await self._run(spec, request_id, 1, payload, record,
+                                     wait)
         except exception.Unavailable:
             raise
         except exception.PrataiError as error:
@@ -184,7 +186,8 @@ class Attempts:
             LOG.error('Request %s: %s', request_id, task.exception(),
                       exc_info=task.exception())
 
-    async def _run(self, spec, request_id, attempt, payload, record=None):
+    async def _run(self, spec, request_id, attempt, payload, record=None,
+                   wait=True):
         """:param record: of a caller who waits: shown when it takes long."""
         show = None
         request = calls.Request(
@@ -202,7 +205,7 @@ class Attempts:
 
         try:
             outcome, start = await self._instances.run(spec, request,
-                                                       started)
+                                                       started, wait)
         except exception.ImageMissing as error:
             LOG.warning('%s', error.detail)
             asyncio.get_running_loop().run_in_executor(

@@ -22,10 +22,12 @@ class BuildLog:
 
     :param send: called with text; returns False when nobody wants it.
     :param most: characters that are kept of one build.
+    :param unwanted: called when nobody wants it.
     """
 
-    def __init__(self, send, most):
+    def __init__(self, send, most, unwanted):
         self._send = send
+        self._unwanted = unwanted
         self._left = most
         self._text = ''
         self._lock = threading.Lock()
@@ -55,7 +57,8 @@ class BuildLog:
             if not text:
                 return
             try:
-                self._send(text)
+                if not self._send(text):
+                    self._unwanted()
             except Exception as error:
                 LOG.warning('A part of a build log is lost: %s',
                             exception.text(error))
@@ -96,13 +99,22 @@ class Builds:
         """Stop building versions that are gone, and remove their images."""
         for build_id, build in list(self._held.items()):
             if build['version_id'] in version_ids:
+                build['gone'] = True
                 self._builder.cancel(build_id)
         for version_id in version_ids:
-            try:
-                self._builder.remove({'id': version_id})
-            except exception.SandboxError as error:
-                LOG.warning('An image stays until the next collection: %s',
-                            error.detail)
+            self._remove(version_id)
+
+    def _remove(self, version_id):
+        try:
+            self._builder.remove({'id': version_id})
+        except exception.SandboxError as error:
+            LOG.warning('An image stays until the next collection: %s',
+                        error.detail)
+
+    def _unwanted(self, build):
+        """Its function was deleted, or another executor builds it."""
+        if self._held.get(build['build_id']) is build:
+            self._builder.cancel(build['build_id'])
 
     def collect(self):
         """Remove the images and dependencies that nobody needs."""
@@ -118,7 +130,7 @@ class Builds:
         log = BuildLog(
             lambda text: self._conductor.build_log(
                 build['build_id'], build['attempt'], text),
-            self._conf.builder.max_log)
+            self._conf.builder.max_log, lambda: self._unwanted(build))
         image = code = detail = None
         try:
             image = self._build(build, log)
@@ -130,6 +142,9 @@ class Builds:
             LOG.exception('Build %s', build['build_id'])
             code, detail = 'platform.build', 'The platform failed to build it.'
         log.flush()
+        if build.get('gone'):
+            # It may have been made after it was removed.
+            self._remove(build['version_id'])
         if self._stopped.is_set():
             return
         self._done(build, image, code, detail)

@@ -4,6 +4,7 @@
 ``POST /run`` with the payload (JSON) as body and the headers ``x-ticket``
 (see :mod:`pratai.access`) and ``x-request-id``; answered 200 with the
 response of the function, or with an error, and always with ``x-status``.
+With ``x-wait: no`` it is refused at once where it had to wait for room.
 An ASGI application, served by uvicorn in the executor's event loop.
 """
 
@@ -47,7 +48,9 @@ class DataPort:
             spec = self._spec(headers.get(b'x-ticket', b''))
             body = await self._body(receive)
             result = await self._attempts.serve(spec, request_id, body,
-                                                time.time())
+                                                time.time(),
+                                                headers.get(b'x-wait')
+                                                != b'no')
         except exception.PrataiError as error:
             retry = ([] if error.retry_after is None else
                      [(b'retry-after', b'%d' % error.retry_after)])

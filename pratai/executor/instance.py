@@ -56,6 +56,7 @@ class Instance:
         self._threads = threads
         self._on_death = on_death
         self._loop = asyncio.get_running_loop()
+        self._started = self._loop.create_future()
         self.control = None
         self.configure = None
         self.listener = None
@@ -75,18 +76,18 @@ class Instance:
             no ``main``, or an import that fails or never ends.
         :raises exception.SandboxError: the platform cannot start it.
         """
-        started = self._loop.create_future()
         os.makedirs(self._run_dir, mode=0o700)
         # NOTE: the socket is reached through its directory's descriptor: a
         # path of a Unix socket may have 107 bytes only.
         self._dir_fd = os.open(self._run_dir, os.O_RDONLY | os.O_DIRECTORY)
         server = await self._loop.create_unix_server(
-            lambda: _Control(self, started), self._path('control.sock'))
+            lambda: _Control(self, self._started),
+            self._path('control.sock'))
         try:
             if self._driver.sends_listener:
                 self.listener = listening.listen(self._run_dir)
             await self._launch()
-            await asyncio.wait_for(self._until_ready(started),
+            await asyncio.wait_for(self._until_ready(self._started),
                                    self._conf.executor.start_timeout)
         except TimeoutError:
             await self.stop()
@@ -168,6 +169,17 @@ class Instance:
     async def _inspect(self):
         return await self._loop.run_in_executor(
             self._threads, self._driver.inspect, self._sandbox)
+
+    def give_up(self, error):
+        """Nobody waits for it to start any more.
+
+        Not by cancelling who starts it: a sandbox that is on its way would
+        be left behind.
+
+        :param error: what start() raises, if it has not ended yet.
+        """
+        if not self._started.done():
+            self._started.set_exception(error)
 
     # -- requests
 

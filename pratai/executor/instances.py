@@ -48,6 +48,7 @@ class Instances:
         self._versions = collections.Counter()
         self._waiters = []
         self._starts = set()
+        self._checked = set()
         self._retired = collections.OrderedDict()
         self.memory_used = 0
         self.running = 0
@@ -55,17 +56,20 @@ class Instances:
     def __len__(self):
         return len(self._instances)
 
-    async def run(self, spec, request, on_start=None):
+    async def run(self, spec, request, on_start=None, wait=True):
         """Run a request of a version in an instance.
 
         :param on_start: called with the call once it runs.
+        :param wait: whether it may wait for room, and not only for an
+            instance to start.
         :returns: (:class:`pratai.executor.call.Outcome`, 'cold' or 'warm')
-        :raises exception.Busy: there was no room in time.
+        :raises exception.Busy: there was no room in time; FunctionBusy:
+            because the function runs as often as it may.
         :raises exception.SandboxError: no instance can be started.
         :raises exception.BuildError: the function cannot be imported.
         """
         for left in reversed(range(TRIES)):
-            chosen = await self._acquire(spec)
+            chosen = await self._acquire(spec, wait)
             start = 'warm' if chosen.served else 'cold'
             try:
                 call = chosen.run(request)
@@ -78,25 +82,34 @@ class Instances:
             if outcome.status is not None or call.began or not left:
                 return outcome, start
 
-    async def _acquire(self, spec):
+    async def _acquire(self, spec, wait):
         waiter = _Waiter(spec, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         self._serve()
         try:
             # An instance that starts has its own time limit, and those who
             # wait for it wait as long.
-            patience = self._conf.executor.room_seconds
+            # Its own limit is no matter of this node: no other one is asked.
+            patience = (self._conf.executor.room_seconds
+                        if wait or self._is_at_limit(spec) else 0)
             if self._is_starting(spec):
                 patience += self._conf.executor.start_timeout
             if not waiter.future.done():
                 await asyncio.wait({waiter.future}, timeout=patience)
             if not waiter.future.done():
+                if self._is_at_limit(spec):
+                    raise exception.FunctionBusy(
+                        'The function runs as many requests at once as its '
+                        'limit allows.')
                 raise exception.Busy(
                     'There is no room to run the function now.')
             return waiter.future.result()
         finally:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
+
+    def _is_at_limit(self, spec):
+        return self._versions[spec['id']] >= spec['concurrency']
 
     def _is_starting(self, spec):
         return any(not one.ready and one.spec['id'] == spec['id']
@@ -206,14 +219,23 @@ class Instances:
     async def check(self, spec):
         """Start an instance of a version to see that it can be imported.
 
-        :raises exception.BuildError: it cannot, and why.
+        :raises exception.BuildError: it cannot, and why; or the version was
+            retired meanwhile.
         :raises exception.SandboxError: the platform cannot start it.
         """
         new = self._new(spec)
+        self._checked.add(new)
+        self._end_retired_check(new)
         try:
             await new.start()
         finally:
+            self._checked.discard(new)
             await new.stop()
+
+    def _end_retired_check(self, one):
+        if one.spec['id'] in self._retired:
+            one.give_up(exception.BuildError(
+                'build.cancelled', 'The function was deleted meanwhile.'))
 
     def expire(self, drain=False):
         """Stop what was idle for too long; to drain, all that is idle."""
@@ -232,6 +254,8 @@ class Instances:
                 self._retired.popitem(last=False)
         for one in list(self._instances.values()):
             self._end_retired(one)
+        for one in self._checked:
+            self._end_retired_check(one)
 
     def is_retired(self, version_id):
         """:returns: whether no new request is to run it."""

@@ -3,6 +3,7 @@
 executor where its function lives."""
 
 import collections
+import json
 import logging
 import threading
 
@@ -63,23 +64,44 @@ class DirectPath:
 
     def _try(self, function, request_id, payload, gone, fresh=False):
         """:param gone: URLs that are not tried again; more are added.
-        :returns: the first answer that is not 503, or the last one; None
-            when no executor is reached."""
-        answer = None
-        for executor in self._where(function, fresh):
-            if executor['url'] in gone:
+        :returns: the first answer that is not 503, or is because of the
+            function's own limit, or the last one; None when no executor is
+            reached."""
+        executors = [one for one in self._where(function, fresh)
+                     if one['url'] not in gone]
+        if len(executors) == 1:
+            return self._reach(executors[0], function, request_id, payload,
+                               gone)
+        last, full = None, []
+        for executor in executors:
+            # Before anybody waits for room, all are asked who has some.
+            answer = self._reach(executor, function, request_id, payload,
+                                 gone, wait=False)
+            if answer is None:
                 continue
-            try:
-                answer = self._ask(executor, function, request_id, payload)
-            except _Unreachable as error:
-                LOG.warning('Executor %s cannot be reached: %s',
-                            executor['url'], error)
-                gone.add(executor['url'])
-                self._places.forget(function['version_id'])
-                continue
-            if answer.status != 503:
+            last = answer
+            code = _refusal(answer)
+            if code is None or code == exception.FunctionBusy.code:
                 return answer
-        return answer
+            if code == exception.Busy.code:
+                full.append(executor)
+        if full:
+            last = self._reach(full[0], function, request_id, payload,
+                               gone) or last
+        return last
+
+    def _reach(self, executor, function, request_id, payload, gone,
+               wait=True):
+        """:returns: what an executor answers; None when it is not reached.
+        """
+        try:
+            return self._ask(executor, function, request_id, payload, wait)
+        except _Unreachable as error:
+            LOG.warning('Executor %s cannot be reached: %s', executor['url'],
+                        error)
+            gone.add(executor['url'])
+            self._places.forget(function['version_id'])
+            return None
 
     def _where(self, function, fresh):
         if fresh:
@@ -96,16 +118,19 @@ class DirectPath:
                 code='conductor.unavailable') from error
         return place['executors'], place['seconds']
 
-    def _ask(self, executor, function, request_id, payload):
-        """:raises _Unreachable: the executor does not have the request."""
+    def _ask(self, executor, function, request_id, payload, wait):
+        """:param wait: whether it may wait for room there.
+        :raises _Unreachable: the executor does not have the request."""
         # Waiting for room and for an instance to start may precede the run.
         timeout = (function['timeout'] + self._conf.executor.room_seconds
                    + self._conf.executor.start_timeout + 15)
+        headers = {'x-ticket': executor['ticket'],
+                   'x-request-id': request_id}
+        if not wait:
+            headers['x-wait'] = 'no'
         connection = self._connection(executor['url'])
         try:
-            answer = connection.post('/run', {
-                'x-ticket': executor['ticket'], 'x-request-id': request_id,
-            }, payload, timeout)
+            answer = connection.post('/run', headers, payload, timeout)
         except connections.Lost as error:
             connection.close()
             raise exception.PrataiError(
@@ -144,9 +169,20 @@ class DirectPath:
             raise _Unreachable(error) from error
 
 
+def _refusal(answer):
+    """:returns: the code of the error when it is 503, else None."""
+    if answer.status != 503:
+        return None
+    try:
+        return json.loads(answer.body)['code']
+    except (ValueError, TypeError, KeyError):
+        return exception.Unavailable.code
+
+
 def _gone(answer):
     """:returns: whether to ask where the function lives now."""
-    return answer.status == 503 and b'"service.busy"' not in answer.body
+    return _refusal(answer) not in (None, exception.Busy.code,
+                                    exception.FunctionBusy.code)
 
 
 class _Unreachable(Exception):

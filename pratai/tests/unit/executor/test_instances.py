@@ -43,22 +43,23 @@ class Driver(fake.FakeDriver):
         return True
 
 
-class TestFetch(base.TestCase):
+class InstancesTestCase(base.TestCase):
 
     def setUp(self):
         super().setUp()
         self.driver = Driver(self.conf)
         self.runtime, = self.driver.runtimes()
 
-    def version(self):
+    def version(self, module=MODULE, **settings):
         name = uuid.uuid4().hex
         folder = os.path.join(self.state_path, 'images', name)
         os.makedirs(folder)
         with open(os.path.join(folder, 'new_module.py'), 'w') as file:
-            file.write(MODULE)
+            file.write(module)
         return {'id': name, 'image': {'id': name}, 'memory': 128, 'cpus': 1,
                 'timeout': 30, 'network': False, 'isolation': 'request',
-                'concurrency': 10, 'runtime': self.runtime['name']}
+                'concurrency': 10, 'runtime': self.runtime['name'],
+                **settings}
 
     def run_in(self, coroutine):
         """Run it with instances that have one thread for sandboxes."""
@@ -75,10 +76,13 @@ class TestFetch(base.TestCase):
                     await asyncio.gather(*self.instances._starts)
         return asyncio.run(wrapped())
 
-    async def call(self, version):
+    async def call(self, version, **kwargs):
         outcome, _ = await self.instances.run(version, calls.Request(
-            uuid.uuid4().hex, 1, b'1', 30, 1000, 1000))
+            uuid.uuid4().hex, 1, b'1', 30, 1000, 1000), **kwargs)
         return outcome.response
+
+
+class TestFetch(InstancesTestCase):
 
     def test_others_start_meanwhile(self):
         slow = [self.version() for _ in range(3)]
@@ -103,6 +107,47 @@ class TestFetch(base.TestCase):
                                   lambda: self.call(version))
         self.assertEqual('It is not here.', error.detail)
         self.assertEqual([version['id']], self.driver.fetched)
+
+
+class TestRoom(InstancesTestCase):
+    """What a caller hears who finds no room."""
+
+    def setUp(self):
+        super().setUp()
+        self.path = os.path.join(self.state_path, 'go')
+        self.module = (
+            'import os, time\n'
+            'def main(payload):\n'
+            '    while not os.path.exists(%r):\n'
+            '        time.sleep(0.01)\n'
+            '    return payload\n' % self.path)
+
+    def second(self, error, **settings):
+        """Call while another call runs, and do not wait."""
+        version = self.version(self.module, **settings)
+        self.driver.there.add(version['id'])
+
+        async def calls_():
+            first = asyncio.ensure_future(self.call(version))
+            while not self.instances.running:
+                await asyncio.sleep(0.01)
+            try:
+                await self.call(version, wait=False)
+            except exception.Busy as refused:
+                found = refused.code
+            open(self.path, 'w').close()
+            self.assertEqual(b'1', await first)
+            return found
+        self.assertEqual(error, self.run_in(calls_))
+
+    def test_no_room(self):
+        self.conf.set_override('room_seconds', 10 * SECONDS, 'executor')
+        self.second('service.busy', memory=8192)
+
+    def test_limit_of_the_function(self):
+        """It is waited for, because it is the same on every node."""
+        self.conf.set_override('room_seconds', 0.1, 'executor')
+        self.second('function.busy', concurrency=1)
 
 
 class TestExits(base.TestCase):

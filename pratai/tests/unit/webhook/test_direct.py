@@ -19,6 +19,7 @@ class Handler(server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers['Content-Length']))
         self.server.asked.append(self.headers['X-Ticket'])
+        self.server.waits.append(self.headers['X-Wait'])
         status = self.server.statuses.pop(0) if self.server.statuses else 200
         self.send_response(status)
         self.send_header('Content-Length', str(len(body)))
@@ -45,7 +46,7 @@ class TestDirectPath(base.BaseTestCase):
         """:returns: a data port that says what it is told."""
         port = server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
         port.daemon_threads = True
-        port.asked, port.statuses = [], []
+        port.asked, port.waits, port.statuses = [], [], []
         port.url = 'http://127.0.0.1:%d' % port.server_port
         thread = threading.Thread(target=port.serve_forever)
         thread.start()
@@ -61,8 +62,8 @@ class TestDirectPath(base.BaseTestCase):
             {'url': url, 'ticket': 'ticket %d' % self.placed}
             for url in urls]}
 
-    def run_one(self):
-        answer = self.path.run(FUNCTION, 'r', b'[1]')
+    def run_one(self, payload=b'[1]'):
+        answer = self.path.run(FUNCTION, 'r', payload)
         return answer.status, bytes(answer.body)
 
     def test_placed_once(self):
@@ -78,6 +79,34 @@ class TestDirectPath(base.BaseTestCase):
         first.statuses = [503]
         self.assertEqual((200, b'[1]'), self.run_one())
         self.assertEqual((1, 1), (len(first.asked), len(second.asked)))
+
+    def test_nobody_waits_where_another_one_may_have_room(self):
+        first, second = self.executor(), self.executor()
+        self.places = [[first.url, second.url]]
+        busy = b'{"code": "service.busy"}'
+        first.statuses = [503]
+        self.assertEqual((200, busy), self.run_one(busy))
+        self.assertEqual((['no'], ['no']), (first.waits, second.waits))
+        # All are full: now it waits, where it is warm.
+        first.statuses, second.statuses = [503, 200], [503]
+        self.assertEqual((200, busy), self.run_one(busy))
+        self.assertEqual(['no', 'no', None], first.waits)
+        self.assertEqual(['no', 'no'], second.waits)
+        self.assertEqual(1, self.placed)
+
+    def test_a_limit_of_the_function_is_the_same_everywhere(self):
+        first, second = self.executor(), self.executor()
+        self.places = [[first.url, second.url]]
+        first.statuses = [503]
+        busy = b'{"code": "function.busy"}'
+        self.assertEqual((503, busy), self.run_one(busy))
+        self.assertEqual([], second.waits)
+
+    def test_one_alone_is_waited_for(self):
+        executor = self.executor()
+        self.places = [[executor.url]]
+        self.run_one()
+        self.assertEqual([None], executor.waits)
 
     def test_all_have_moved(self):
         executor = self.executor()

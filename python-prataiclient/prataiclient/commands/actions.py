@@ -18,9 +18,9 @@ from prataiclient.v1 import services
 
 #: Lines of a build's log that are shown when it was not seen coming.
 _TAIL = 20
-#: Settings of create that only the pratai command has an option for.
-_MORE_SETTINGS = ('wait_for_response', 'event')
-_CHANGEABLE = ('name', *arguments.CHANGEABLE, 'wait_for_response')
+#: What only the pratai command has an option for, besides --type sync.
+_WAIT = 'wait_for_response'
+_CHANGEABLE = ('name', *arguments.CHANGEABLE, _WAIT)
 
 
 def create(command, parsed_args):
@@ -36,7 +36,7 @@ def create(command, parsed_args):
         content = package.zip_directory(parsed_args.source)
     function = command.client.functions.create(
         parsed_args.name, content, **arguments.settings(
-            parsed_args, (*arguments.SETTINGS, *_MORE_SETTINGS)))
+            parsed_args, (*arguments.SETTINGS, _WAIT)))
     return _built(command, function) if parsed_args.wait else function
 
 

@@ -63,6 +63,8 @@ SETTINGS = {
         'async: a caller gets a request id at once and the function runs in '
         'the background; sync: the caller waits for the response',
         choices=['async', 'sync']),
+    'event': Setting('kind of event that runs it, by default webhook: an HTTP '
+                     'POST to its endpoint', 'NAME'),
     'public': Flag(
         ('--public', 'anybody may call its endpoint, without a token'),
         ('--private', 'only its project may (the default)')),
@@ -75,7 +77,7 @@ SETTINGS = {
         ('--no-network', 'it may not (the default)')),
 }
 #: Those that can be changed later, besides the name.
-CHANGEABLE = [name for name in SETTINGS if name != 'runtime']
+CHANGEABLE = [name for name in SETTINGS if name not in ('runtime', 'event')]
 
 
 def add_settings(parser, program, names=tuple(SETTINGS)):

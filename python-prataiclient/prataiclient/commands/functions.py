@@ -51,9 +51,6 @@ class FunctionCreate(base.ShowOne):
                             help='name of the function')
         arguments.add_package(parser, self.program)
         _add_settings(self, parser, arguments.SETTINGS)
-        parser.add_argument('--event', metavar='NAME',
-                            help="what it is subscribed to, see 'pratai "
-                                 "event-list'")
         waiting = parser.add_mutually_exclusive_group()
         waiting.add_argument('--wait', action='store_true', default=True,
                              help='wait until it is built (the default)')

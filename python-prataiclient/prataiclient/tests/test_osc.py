@@ -101,6 +101,24 @@ class TestNoKeystone(TestCase):
         self.assertEqual('inactive', made['status'])
         self.assertEqual(made, self.json('function', 'show', made['id'][:8]))
 
+    def test_create_with_everything(self):
+        path = self.path('a.zip', base.zipped())
+        made = self.json(
+            'function', 'create', 'hello', '--zip', path, '--description',
+            'Says hello', '--runtime', 'python27', '--memory', '256',
+            '--cpus', '2', '--timeout', '5', '--limit', '7', '--type', 'sync',
+            '--event', 'other', '--public', '--isolation', 'instance',
+            '--network')
+        for name, value in {
+                'description': 'Says hello', 'runtime': 'python27',
+                'memory': 256, 'cpus': 2, 'timeout': 5, 'limit': 7,
+                'type': 'sync', 'event': 'other', 'public': True,
+                'isolation': 'instance', 'network': True}.items():
+            self.assertEqual(value, made[name], name)
+        # What it was made for stays.
+        self.fails('--event', 'function', 'set', 'hello', '--event', 'other',
+                   status=2)
+
     def test_lists(self):
         for name in ('a', 'b', 'c'):
             self.function(name)

@@ -187,8 +187,7 @@ class Dispatcher:
             they cannot run now."""
         version_id, status = self._db.current_version(function_id)
         if version_id is None:
-            self._db.give_up_queued(function_id, 'function.not_found',
-                                    'The function was deleted.')
+            self._db.cancel_deleted(function_id)
             return None
         if status == states.ERROR:
             self._db.give_up_queued(

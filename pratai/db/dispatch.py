@@ -37,6 +37,22 @@ def _insert(session, model, rows):
         session.connection().execute(sa.insert(model.__table__), rows)
 
 
+def end_queued(session, function_id, status, code, detail):
+    """:returns: how many queued requests of the function that ended."""
+    return session.execute(
+        sa.update(Request).where(Request.function_id == function_id,
+                                 Request.status == states.QUEUED)
+        .values(status=status, finished_at=base.now(), code=code,
+                detail=detail),
+        execution_options={'synchronize_session': False}).rowcount
+
+
+def end_deleted(session, function_id):
+    """As end_queued(), for a function that is deleted."""
+    return end_queued(session, function_id, states.CANCELLED,
+                      'function.deleted', 'The function was deleted.')
+
+
 class Dispatch:
 
     def queued_functions(self, after='', limit=100):
@@ -345,13 +361,15 @@ class Dispatch:
     def give_up_queued(self, function_id, code, detail):
         """End the queued requests of a function that can never run."""
         with self.writer() as session:
-            return session.execute(
-                sa.update(Request).where(
-                    Request.function_id == function_id,
-                    Request.status == states.QUEUED)
-                .values(status=states.ERROR, finished_at=base.now(),
-                        code=code, detail=detail),
-                execution_options={'synchronize_session': False}).rowcount
+            return end_queued(session, function_id, states.ERROR, code,
+                              detail)
+
+    @base.retried
+    def cancel_deleted(self, function_id):
+        """End what was queued, or came back, after the function was deleted.
+        """
+        with self.writer() as session:
+            return end_deleted(session, function_id)
 
     def current_version(self, function_id):
         """:returns: (id of a function's version, status of the function);

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from pratai import exception
 from pratai import states
 from pratai.db import base
+from pratai.db import dispatch
 from pratai.db import models
 
 #: What the function itself has; other settings are its version's.
@@ -192,7 +193,6 @@ class Functions:
             'versions': ids whose images and instances are to go}
         :raises exception.NotFound: not there, or another project's.
         """
-        now = base.now()
         with self.writer() as session:
             query = sa.select(models.Function.id).where(
                 models.Function.id == function_id)
@@ -207,13 +207,7 @@ class Functions:
             locations = session.scalars(
                 sa.select(models.Package.location)
                 .where(models.Package.id.in_(packages))).all()
-            session.execute(
-                sa.update(models.Request)
-                .where(models.Request.function_id == function_id,
-                       models.Request.status == states.QUEUED)
-                .values(status=states.CANCELLED, finished_at=now,
-                        code='function.deleted',
-                        detail='The function was deleted.'))
+            dispatch.end_deleted(session, function_id)
             for table, column, ids in (
                     (models.Build, 'function_id', [function_id]),
                     (models.Version, 'function_id', [function_id]),

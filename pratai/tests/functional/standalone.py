@@ -130,15 +130,19 @@ class Standalone(fixtures.Fixture):
         assert response.ok, response.text
         return response.json()
 
-    def create(self, name, module, requirements='', **metadata):
-        """:returns: the function, built or failed."""
+    def post_function(self, name, module, requirements='', **metadata):
+        """:returns: the function, which is still to be built."""
         response = self.http.post(
             self.api + '/v1/functions', timeout=60, files={
                 'metadata': (None, json.dumps(dict(metadata, name=name)),
                              'application/json'),
                 'zip_file': ('package.zip', package(module, requirements))})
         assert response.status_code == 202, response.text
-        path = '/v1/functions/' + response.json()['id']
+        return response.json()
+
+    def create(self, *args, **kwargs):
+        """:returns: the function, built or failed."""
+        path = '/v1/functions/' + self.post_function(*args, **kwargs)['id']
         until(lambda: self.get(path)['status'] != 'building')
         return self.get(path)
 

@@ -65,9 +65,12 @@ class MariaDB(Server):
     def prepare(self):
         self.port, = daemon.free_ports(1)
         self._data = os.path.join(self.path, 'data')
-        self.run(self.find('mariadb-install-db'), '--no-defaults',
-                 '--datadir=' + self._data, '--skip-test-db',
-                 '--skip-name-resolve', '--force',
+        # NOTE: one that starts removes the temporary tables of another from
+        # a directory that they share.
+        self._options = ['--no-defaults', '--datadir=' + self._data,
+                         '--tmpdir=' + self.path, '--skip-name-resolve']
+        self.run(self.find('mariadb-install-db'), *self._options,
+                 '--skip-test-db', '--force',
                  '--auth-root-authentication-method=socket',
                  '--innodb-log-file-size=16M')
         self._init = os.path.join(self.path, 'init.sql')
@@ -79,12 +82,11 @@ class MariaDB(Server):
         os.chmod(self._init, 0o644)
 
     def command(self):
-        return [self.find('mariadbd'), '--no-defaults',
-                '--datadir=' + self._data,
+        return [self.find('mariadbd'), *self._options,
                 '--bind-address=127.0.0.1', '--port=%d' % self.port,
                 '--socket=' + os.path.join(self.path, 'socket'),
                 '--pid-file=' + os.path.join(self.path, 'pid'),
-                '--init-file=' + self._init, '--skip-name-resolve',
+                '--init-file=' + self._init,
                 '--innodb-buffer-pool-size=64M',
                 '--innodb-log-file-size=64M', '--max-connections=400',
                 '--max-allowed-packet=64M', '--performance-schema=OFF']

@@ -33,7 +33,8 @@ class MariaDB(fixtures.Fixture):
             self.port = free.getsockname()[1]
         self._process = None
         self.addCleanup(self.kill)
-        self._options = ['--no-defaults', '--datadir=' + self._path('data')]
+        self._options = ['--no-defaults', '--datadir=' + self._path('data'),
+                         '--tmpdir=' + self._directory]
         if os.geteuid() == 0:
             self._options.append('--user=root')
         subprocess.run(

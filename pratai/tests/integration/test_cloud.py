@@ -28,6 +28,16 @@ def local_function(payload):
 def main(payload=None):
     return local_function(payload)
 '''
+LOGGING = '''import logging
+
+logger = logging.getLogger('pratai')
+
+
+def main(payload=None):
+    print('printed')
+    logger.info('logged')
+    return payload
+'''
 
 
 class TestCloud(base.TestCase):
@@ -82,6 +92,7 @@ class TestCloud(base.TestCase):
 
     def test_tutorial(self):
         token = self.cloud.keystone.token('member')
+        self.assertIn('\n  function-create  ', self.run_pratai('help'))
         runtimes = json.loads(self.run_pratai('runtime-list', '-f', 'json'))
         self.assertLessEqual({'python27', 'python311'}, {
             one['name'] for one in runtimes})
@@ -103,7 +114,10 @@ class TestCloud(base.TestCase):
         request = self.pratai.finished(answer.json()['request_id'])
         self.assertEqual(('succeeded', {'n': [1, None]}),
                          (request['status'], request['response']))
+        listed = self.run_pratai('request-list', '--filter', request['id'])
+        self.assertRegex(listed, r'\| %s .* succeeded ' % request['id'])
         # The other command, with the same requirements.
+        path = self.zip(LOGGING, 'numpy\n')
         made = self.openstack('create', 'second', '--zip', path,
                               '--runtime', 'python27', '--type', 'sync',
                               '--wait')
@@ -114,6 +128,22 @@ class TestCloud(base.TestCase):
                          (done['status'], done['response']))
         self.assertEqual({'first', 'second'}, {
             one['Name'] for one in self.openstack('list')})
+        self.assertEqual(
+            [(done['request_id'], made['id']), (request['id'], function_id)],
+            [(one['ID'], one['Function ID'])
+             for one in self.openstack('request', 'list')])
+        shown = self.openstack('request', 'show', done['request_id'])
+        self.assertEqual(('sync', 'succeeded', 'x', 'x'),
+                         (shown['type'], shown['status'], shown['payload'],
+                          shown['response']))
+        log = self.run_command(OPENSTACK, 'function', 'request', 'log',
+                               done['request_id'])
+        self.assertIn('printed\n', log)
+        self.assertIn('logged', log)
+        # The filter may be a function as well.
+        listed = self.run_pratai('request-list', '--filter', function_id)
+        self.assertIn(request['id'], listed)
+        self.assertNotIn(done['request_id'], listed)
 
     def test_nodes(self):
         function = self.pratai.create('echo', ECHO, runtime='python311')

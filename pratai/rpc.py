@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages between services; the only module that knows oslo.messaging
-(:mod:`pratai.inproc`, which is a driver of it, aside)."""
+(:mod:`pratai.inproc`, which is a driver of it, and the defaults of its
+options in :mod:`pratai.conf.libraries` aside)."""
 
 import base64
 import contextlib
@@ -27,8 +28,9 @@ from oslo_messaging._metrics import client as metrics  # noqa: E402
 from oslo_messaging._tracing import client as tracing  # noqa: E402
 
 from pratai import exception  # noqa: E402
+from pratai import once  # noqa: E402
+from pratai.conf import libraries  # noqa: E402
 
-EXCHANGE = 'pratai'
 CONDUCTOR = 'pratai-conductor'
 EXECUTOR = 'pratai-executor'
 VERSION = '1.0'
@@ -45,39 +47,12 @@ LOG = logging.getLogger(__name__)
 #: What a call may raise when nobody answers or the broker is away.
 Error = oslo_messaging.MessagingException
 
-#: What options of RabbitMQ are when nobody sets them.
-RABBIT = {
-    # Queues that survive the loss of a broker of several.
-    'rabbit_quorum_queue': True,
-    # Not those of replies, which clients declare again. RabbitMQ 3.10 that
-    # was killed left some of them without a leader for a minute, and those
-    # who answered waited for that.
-    'rabbit_transient_quorum_queue': False,
-    # Seconds for which a thread of a server looks for the queue of somebody
-    # who may be gone. After that it drops what is for them for a minute, so
-    # who only lost the broker has to be back by then (see the longest pause).
-    'kombu_missing_consumer_retry_timeout': 15,
-    # Seconds after which a queue of somebody who is gone is dropped.
-    'rabbit_transient_queues_ttl': 600,
-    # Longest pause between attempts to reach the broker: those who wait for
-    # it should not wait much longer than it is away.
-    'rabbit_interval_max': 3,
-    # NOTE: use_queue_manager stays off. It names queues after the host and
-    # the program, and counts within a process group: two generations of a
-    # service, or two services of one WSGI server, would take each other's
-    # replies. rabbit_stream_fanout stays off, because what is sent to all
-    # (that versions are gone) says nothing to those who come later.
-}
-
 
 def transport(conf, url=None):
     """:returns: the way to a broker, for servers and clients.
 
     :param url: instead of the option ``transport_url``.
     """
-    # NOTE: an exchange of our own; declaring the common one as durable beside
-    # services that do not would silently fall back.
-    oslo_messaging.set_transport_defaults(EXCHANGE)
     # NOTE: 18.3 registers these on the global cfg.CONF only, and then looks
     # for them here.
     conf.register_opts(metrics.oslo_messaging_metrics,
@@ -85,20 +60,25 @@ def transport(conf, url=None):
     conf.register_opts(tracing.oslo_messaging_tracing,
                        group='oslo_messaging_tracing')
     url = oslo_messaging.TransportURL.parse(conf, url)
-    if url.transport != 'inproc':
-        _prepare_rabbit(conf)
+    with_broker = url.transport != 'inproc'
+    libraries.messaging(with_broker)
+    if with_broker:
+        _quieten_rabbit()
     return Transport(conf, url)
 
 
-def _prepare_rabbit(conf):
-    # Imported here: without a broker, nothing of it is needed.
+#: What oslo.messaging says of a broker that is away, every second and for
+#: each connection.
+AWAY = ('unreachable', 'closed the connection', 'Connection failed',
+        'Unable to connect', 'Failed to publish',
+        'A recoverable connection/channel error',
+        'Unexpected error during heartbeat')
+
+
+def _quieten_rabbit():
     from oslo_messaging._drivers import impl_rabbit
-    conf.register_opts(impl_rabbit.rabbit_opts, group='oslo_messaging_rabbit')
-    for name, value in RABBIT.items():
-        conf.set_default(name, value, group='oslo_messaging_rabbit')
-    log = impl_rabbit.LOG.logger  # it has a name of its own
-    if not any(isinstance(one, _Once) for one in log.filters):
-        log.addFilter(_Once())
+    # It has a name of its own.
+    once.once(impl_rabbit.LOG.logger.name, away=AWAY, back='Reconnected')
 
 
 class Transport:
@@ -154,36 +134,6 @@ class Transport:
     def reached(self):
         """A call was answered: from now on there is a queue for replies."""
         self._reached = True
-
-
-class _Once(logging.Filter):
-    """Lets oslo.messaging say once that the broker is away, and once that it
-    is back, not every second and for each connection."""
-
-    AWAY = ('unreachable', 'closed the connection', 'Connection failed',
-            'Unable to connect', 'Failed to publish',
-            'A recoverable connection/channel error',
-            'Unexpected error during heartbeat')
-    BACK = 'Reconnected'
-    #: Seconds without such a message after which the next one is news.
-    OVER = 60
-
-    def __init__(self):
-        super().__init__()
-        self._away = False
-        self._last = 0.0
-
-    def filter(self, record):
-        message = str(record.msg)
-        away = any(part in message for part in self.AWAY)
-        if not away and self.BACK not in message:
-            return True
-        if record.created - self._last > self.OVER:
-            self._away = False
-        self._last = record.created
-        news = away != self._away
-        self._away = away
-        return news
 
 
 def pack(value):

@@ -16,6 +16,7 @@ from pratai.api import microversion
 from pratai.api import pecan_speed
 from pratai.api.controllers import base
 from pratai.api.controllers import root
+from pratai.conf import libraries
 
 HEALTHCHECK = '/healthcheck'
 
@@ -88,23 +89,15 @@ def build_app(conf, database, conductor, store):
 def healthcheck_app(conf):
     """The health check: 503 while the database is away, or after ``touch``
     of the file that takes this node out."""
+    libraries.middleware()
     conf.register_opts(healthcheck_opts.HEALTHCHECK_OPTS, group='healthcheck')
     conf.register_opts(healthcheck_opts.DISABLE_BY_FILE_OPTS,
                        group='healthcheck')
-    conf.set_default('backends', ['pratai_database', 'disable_by_file'],
-                     group='healthcheck')
-    conf.set_default('disable_by_file_path',
-                     '$state_path/healthcheck_disable', group='healthcheck')
     return healthcheck.Healthcheck(None, conf)
 
 
 def _origins(conf):
     """:returns: web origins that the operator allows to use the API."""
-    cors.set_defaults(
-        allow_headers=['X-Auth-Token', microversion.HEADER],
-        expose_headers=['X-OpenStack-Request-Id', microversion.HEADER,
-                        'Location'],
-        allow_methods=['GET', 'HEAD', 'POST', 'PATCH', 'DELETE',
-                       'OPTIONS'])
+    libraries.middleware()
     conf.register_opts(cors.OPTS, group='cors')
     return conf.cors.allowed_origin or ()

@@ -5,14 +5,18 @@ Only imported where they are used: it takes a while, and memory.
 """
 
 import collections
+import logging
 import threading
 import time
 
 from keystoneauth1 import exceptions as ksa_exceptions
 from keystonemiddleware import auth_token
+from keystonemiddleware.auth_token import _opts
+from oslo_config import cfg
 import webob.exc
 
 from pratai import exception
+from pratai import once
 
 GROUP = 'keystone_authtoken'
 #: Key of the WSGI environment under which the middleware finds our cache.
@@ -31,6 +35,18 @@ DEFAULTS = {
     # What access rules of application credentials call this service.
     'service_type': 'function',
 }
+
+
+#: Who speaks of a Keystone that is away, for each token, and how.
+LOGGERS = ('keystonemiddleware.auth_token', 'keystoneauth.session')
+DISCOVERY = 'keystoneauth.identity.generic.base'
+AWAY = ('Unable to validate token', 'Failure: ', 'cannot be asked')
+
+
+def set_defaults():
+    """Have the options of the middleware be what they are for Pratai when
+    nobody sets them, in this process or in a sample."""
+    cfg.set_defaults(_opts._OPTS, **DEFAULTS)
 
 
 class TokenCache:
@@ -72,10 +88,13 @@ class Protocol(auth_token.AuthProtocol):
     """
 
     def __init__(self, application, conf):
+        set_defaults()
         for group, options in auth_token.list_opts():
             conf.register_opts(options, group=group)
-        for name, value in DEFAULTS.items():
-            conf.set_default(name, value, group=GROUP)
+        once.once(*LOGGERS, away=AWAY, back='answers again')
+        # It warns of what fails a moment later, and then says why.
+        logging.getLogger(DISCOVERY).setLevel(logging.ERROR)
+        self._away = False
         shared = conf[GROUP].memcached_servers
         self._known = None if shared else TokenCache()
         super().__init__(application, {'oslo_config_config': conf,
@@ -93,14 +112,23 @@ class Protocol(auth_token.AuthProtocol):
         if len(token) > MOST_CHARACTERS:
             raise auth_token.InvalidToken('The token is too long.')
         try:
-            return super().fetch_token(token, **kwargs)
+            found = super().fetch_token(token, **kwargs)
         except (webob.exc.HTTPServiceUnavailable,
                 ksa_exceptions.ClientException) as error:
+            self._away = True
             self.log.error('Keystone cannot be asked about a token: %s',
                            error)
             raise exception.Unavailable(
                 'Keystone cannot be asked about the token now.',
                 code='keystone.unavailable') from error
+        if self._away:
+            self._away = False
+            self.log.warning('Keystone answers again')
+        return found
+
+    def check(self):
+        """Returns when Keystone answers; raises when it does not."""
+        self._session.get(self._auth.auth_url, authenticated=False)
 
 
 def _now():

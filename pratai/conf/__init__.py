@@ -18,6 +18,7 @@ from pratai.conf import conductor
 from pratai.conf import default
 from pratai.conf import docker
 from pratai.conf import executor
+from pratai.conf import libraries
 from pratai.conf import limits
 from pratai.conf import package_store
 from pratai.conf import process
@@ -35,11 +36,8 @@ def register(conf):
         group.register_opts(conf)
     log.register_options(conf)
     policy_opts.set_defaults(conf, policy_file='policy.yaml')
-    db_options.set_defaults(
-        conf, connection='sqlite:///%s' % default.DATABASE)
-    # NOTE: who needs the database says that it is away, and tries again;
-    # with more, everybody would wait until it had been tried so often.
-    conf.set_default('max_retries', 0, group='database')
+    libraries.database()
+    conf.register_opts(db_options.database_opts, group='database')
     return conf
 
 

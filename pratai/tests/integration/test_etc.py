@@ -130,6 +130,18 @@ class TestSamples(TestCase):
             self.assertIn('\n[%s]\n' % group, text)
         self.assertNotIn(os.uname().nodename + '\n', text)
 
+    def test_defaults_are_those_of_the_processes(self):
+        text = self.generate('oslo-config-generator',
+                             'pratai-config-generator.conf')
+        for line in ('connection = sqlite:///$state_path/pratai.sqlite',
+                     'max_retries = 0', 'rabbit_quorum_queue = true',
+                     'rabbit_interval_max = 3',
+                     'kombu_missing_consumer_retry_timeout = 15',
+                     'control_exchange = pratai',
+                     'backends = pratai_database,disable_by_file',
+                     'service_token_roles_required = true'):
+            self.assertIn('\n#%s\n' % line, text)
+
     def test_policy(self):
         text = self.generate('oslopolicy-sample-generator',
                              'pratai-policy-generator.conf')

@@ -172,6 +172,19 @@ class TestKeystoneIsAway(worlds.TestCase):
         self.keystone.start()
         self.assertEqual(200, self.call(other).status_int)
 
+    def test_said_once(self):
+        tokens = [self.keystone.token(name)
+                  for name in ('member', 'reader', 'admin')]
+        with self.assertLogs(level='WARNING') as log:
+            for _ in range(2):
+                self.keystone.kill()
+                for token in tokens * 3:
+                    self.assertEqual(503, self.call(token).status_int)
+                self.keystone.start()
+                self.assertEqual(200, self.call(tokens.pop()).status_int)
+        self.assertEqual([False, True] * 2, [
+            'Keystone answers again' in line for line in log.output])
+
     def test_away_from_the_start(self):
         token = self.keystone.token('member')
         self.keystone.kill()

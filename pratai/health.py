@@ -127,12 +127,52 @@ class Broker(_Backend):
     name = 'The broker'
 
     def look(self):
-        problem = None
-        for host, port, _ in rpc.addresses(self.oslo_conf):
-            try:
-                socket.create_connection((host, port), PATIENCE).close()
-                return
-            except OSError as error:
-                problem = error
-        if problem is not None:
-            raise problem
+        _look_at_broker(self.oslo_conf)
+
+
+class Keystone(_Backend):
+    """Does Keystone answer? Not among the default backends either: who has
+    a token that was seen before, and functions that are public, need it
+    not."""
+
+    name = 'Keystone'
+    _ask = None
+
+    def look(self):
+        if self._ask is None:
+            self._ask = _keystone_look(self.oslo_conf)
+        self._ask()
+
+
+def probes(conf, broker=True, keystone=True):
+    """:returns: a Probe of each thing besides the database that a process
+        works with; what the health check does not ask of by itself, the
+        service list shows.
+
+    :param broker: whether it has one.
+    :param keystone: whether it asks Keystone, where that is configured.
+    """
+    found = []
+    if broker and rpc.addresses(conf):
+        found.append(Probe(Broker.name, lambda: _look_at_broker(conf)))
+    if keystone and conf.api.auth_strategy == 'keystone':
+        found.append(Probe(Keystone.name, _keystone_look(conf)))
+    return found
+
+
+def _look_at_broker(conf):
+    problem = None
+    for host, port, _ in rpc.addresses(conf):
+        try:
+            socket.create_connection((host, port), PATIENCE).close()
+            return
+        except OSError as error:
+            problem = error
+    if problem is not None:
+        raise problem
+
+
+def _keystone_look(conf):
+    # Imported here: without Keystone, its client libraries are not needed.
+    from pratai.api import keystone
+    return keystone.Protocol(None, conf).check

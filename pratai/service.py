@@ -73,11 +73,15 @@ class Registration:
 
     :param shared: the processes of a host that serve the same WSGI
         application have one row: it is there while any of them is.
+    :param probes: of what it works with (see health.probes): the row tells
+        what is away.
     """
 
-    def __init__(self, conf, database, binary, details=None, shared=False):
+    def __init__(self, conf, database, binary, details=None, shared=False,
+                 probes=()):
         self._db = database
         self._shared = shared
+        self._probes = probes
         self._details = dict(details or {}, version=version.version_string())
         if shared:
             incarnation = uuid.uuid5(uuid.NAMESPACE_OID, '%s of %s' % (
@@ -105,9 +109,11 @@ class Registration:
                         'counts as down: %s', error)
 
     def _beat(self):
-        if not self._db.service_beat(*self._key, self._details):
-            self._db.service_register(*self._key, self._started_at,
-                                      self._details)
+        problems = [probe.problem() for probe in self._probes]
+        details = dict(self._details,
+                       problems=[one for one in problems if one])
+        if not self._db.service_beat(*self._key, details):
+            self._db.service_register(*self._key, self._started_at, details)
 
 
 class AfterFork:

@@ -12,6 +12,7 @@ import socket
 import sys
 
 from pratai import drivers
+from pratai import health
 from pratai import http_server
 from pratai import rpc
 from pratai import service
@@ -88,7 +89,8 @@ class Standalone:
                 conf.webhook.host, conf.webhook.port, conf.webhook.threads,
                 conf.webhook.max_body, 'payload.too_large', grace)]
         self._registrations = [
-            service.Registration(conf, self._database, binary)
+            service.Registration(conf, self._database, binary,
+                                 probes=health.probes(conf, broker=False))
             for binary in ('pratai-api', 'pratai-webhook')]
         # In the order of their start; the end is the other way round, so
         # that nothing is accepted that nobody is left to record.

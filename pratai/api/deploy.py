@@ -5,6 +5,7 @@ from oslo_log import log
 
 from pratai import conf as configuration
 from pratai import drivers
+from pratai import health
 from pratai import rpc
 from pratai import service
 from pratai.api import app
@@ -25,5 +26,6 @@ def application():
         conf, database, rpcapi.ConductorAPI(rpc.transport(conf)),
         drivers.load(drivers.PACKAGE_STORE, conf.package_store.driver, conf))
     registration = service.Registration(conf, database, 'pratai-api',
-                                        shared=True)
+                                        shared=True,
+                                        probes=health.probes(conf))
     return service.AfterFork(chunked.apply(application), [registration])

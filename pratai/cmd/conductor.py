@@ -6,6 +6,7 @@ import sys
 from oslo_log import log
 
 from pratai import conf as configuration
+from pratai import health
 from pratai import rpc
 from pratai import service
 from pratai.conductor import service as conductor_service
@@ -16,7 +17,8 @@ def main():
     conf = configuration.new(sys.argv[1:], program='pratai-conductor')
     log.setup(conf, 'pratai')
     conductor = conductor_service.ConductorService(
-        conf, db_api.Database(conf), rpc.transport(conf))
+        conf, db_api.Database(conf), rpc.transport(conf),
+        probes=health.probes(conf, keystone=False))
     conductor.start()
     service.wait_for_signal()
     conductor.stop()

@@ -173,6 +173,7 @@ class Builds:
 
     def _done(self, build, image, code, detail):
         """Bring the end of a build to a conductor, until it has it."""
+        told = False
         while not self._stopped.is_set():
             try:
                 self._conductor.build_done(build['build_id'],
@@ -180,8 +181,10 @@ class Builds:
                                            detail)
                 return
             except (exception.Unavailable, rpc.Error) as error:
-                LOG.warning('No conductor takes the end of a build: %s',
-                            exception.text(error))
+                if not told:
+                    LOG.warning('No conductor takes the end of a build: %s',
+                                exception.text(error))
+                told = True
                 self._stopped.wait(RETRY)
             except Exception:
                 LOG.exception('The end of build %s cannot be recorded; its '

@@ -4,6 +4,7 @@
 from oslo_log import log
 
 from pratai import conf as configuration
+from pratai import health
 from pratai import rpc
 from pratai import service
 from pratai.conductor import rpcapi
@@ -20,6 +21,7 @@ def application():
     webhooks = app.Webhooks(conf, database,
                             rpcapi.ConductorAPI(rpc.transport(conf)))
     registration = service.Registration(conf, database, 'pratai-webhook',
-                                        shared=True)
+                                        shared=True,
+                                        probes=health.probes(conf))
     application = chunked.apply(app.build_app(conf, webhooks))
     return service.AfterFork(application, [webhooks, registration])

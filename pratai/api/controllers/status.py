@@ -42,6 +42,13 @@ def problems(services, available):
     found = ['%(binary)s on %(host)s is down.' % row for row in services
              if row['status'] != schemas.UP
              and row['state'] == schemas.ENABLED]
+    found += ['%s on %s: %s.' % (row['binary'], row['host'], text)
+              for row in services if row['status'] == schemas.UP
+              for text in row['details'].get('problems', ())]
+    found += ['%(binary)s on %(host)s cannot run functions now.' % row
+              for row in services if row['status'] == schemas.UP
+              and row['state'] == schemas.ENABLED
+              and not row['details'].get('available', True)]
     found += ['No %s is up and enabled.' % binary for binary in NEEDED
               if binary not in up]
     if not any(row['status'] == runtimes.AVAILABLE for row in available):

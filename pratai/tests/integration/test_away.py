@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is away: at the start of everything, and while it runs."""
 
+import collections
+import re
 import time
 
 from pratai import conf as configuration
@@ -104,6 +106,15 @@ class Away:
         response = self.pratai.post_function('late', ECHO)
         self.assertEqual(202, response.status_code, response.text)
         self.late = response.json()
+        # Of those who still report: executors go down.
+        for binary in ('pratai-api', 'pratai-webhook', 'pratai-conductor'):
+            daemon.until(self._is_told, binary)
+
+    def _is_told(self, binary):
+        status = self.pratai.get('/v1/status')
+        return status['status'] == 'degraded' and any(
+            line.startswith(binary) and 'The broker is away' in line
+            for line in status['warnings'])
 
     def _database_away(self):
         self.database.kill()
@@ -129,6 +140,7 @@ class Away:
         for function in (self.wait, self.other):
             # Until those who lost the broker have all found it again.
             daemon.until(self._is_answered, function)
+        daemon.until(lambda: self.pratai.get('/v1/status')['status'] == 'ok')
 
     def _is_answered(self, function):
         return self.pratai.call(function, 1).status_code == 200
@@ -141,6 +153,13 @@ class Away:
             # Away twice.
             self.assertLessEqual(len(lines), 2, text)
             self.assertNotIn('Traceback', text, service.host)
+            # Nor does anything else come every second, although what was
+            # tried for somebody may each time say that it failed.
+            often = collections.Counter(
+                re.sub('[0-9a-f-]{8,}', '', line.split(' ', 5)[-1])[:30]
+                for line in text.splitlines()
+                if ' WARNING ' in line or ' ERROR ' in line)
+            self.assertLessEqual(max(often.values(), default=0), 8, often)
 
 
 class TestAwayMariaDB(Away, base.TestCase):

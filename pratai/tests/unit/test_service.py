@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import os
+import socket
+import time
 
+from pratai import health
 from pratai import service
 from pratai.tests import base
 
@@ -28,6 +31,24 @@ class TestRegistration(base.DatabaseTestCase):
         self.assertEqual([], self.rows())
         two._beat()
         self.assertEqual(before, self.rows())
+
+    def test_what_is_away_is_in_the_row(self):
+        with socket.create_server(('127.0.0.1', 0)) as listener:
+            address = listener.getsockname()
+            one = self.registration(probes=[health.Probe(
+                'The broker',
+                lambda: socket.create_connection(address).close(),
+                fresh=0.1)])
+            one._beat()
+            self.assertEqual([], self.details()['problems'])
+        time.sleep(0.1)
+        one._beat()
+        self.assertEqual(['The broker is away (ConnectionRefusedError)'],
+                         self.details()['problems'])
+        self.assertIn('version', self.details())
+
+    def details(self):
+        return self.db.service_list()[0]['details']
 
     def test_a_new_life_of_a_daemon_takes_the_row(self):
         one, two = self.registration(), self.registration()

@@ -39,7 +39,9 @@ class TestService(oslo_base.BaseTestCase):
         one.start()
         standalone.until(lambda: available() == ['python311'])
         standalone.until(lambda: not warned())
+        self.assertEqual('ok', pratai.get('/v1/status')['status'])
         one.kill()
         standalone.until(warned)
+        self.assertEqual('degraded', pratai.get('/v1/status')['status'])
         # Known runtimes stay: they are not gone for good.
         self.assertEqual(['python311'], available())

@@ -9,7 +9,6 @@ import ipaddress
 import logging
 import os
 import socket
-import sys
 
 from pratai import drivers
 from pratai import health
@@ -112,9 +111,3 @@ class Standalone:
             except Exception:
                 LOG.exception('%s cannot be stopped in order', part)
         self._database.dispose()
-
-
-def fail(message):
-    """End the process with one line."""
-    sys.stderr.write('pratai-standalone: %s\n' % message)
-    sys.exit(1)

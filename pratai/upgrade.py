@@ -205,7 +205,7 @@ class Checks(upgradecheck.UpgradeCommands):
         if conf.database.connection.startswith('sqlite'):
             warnings.append('The database is SQLite, which is for one '
                             'machine and one process.')
-        elif not sa.make_url(conf.database.connection).password:
+        elif not _password(conf.database.connection):
             warnings.append('The user of the database has no password.')
         if '//localhost' in conf.webhook.public_url:
             warnings.append('[webhook] public_url is %s: so say the '
@@ -219,7 +219,7 @@ class Checks(upgradecheck.UpgradeCommands):
         try:
             return question(self._db())
         except (exception.PrataiError, db_exception.DBError,
-                sa_exc.SQLAlchemyError):
+                sa_exc.SQLAlchemyError, ImportError):
             return None
 
     _upgrade_checks = (
@@ -255,6 +255,14 @@ def _options():
                     (old.group or group, (old.name or option.name).replace(
                         '-', '_')) for old in option.deprecated_opts)
     return known, deprecated
+
+
+def _password(url):
+    """:returns: that of a URL; None for what is no URL."""
+    try:
+        return sa.make_url(url).password
+    except sa_exc.ArgumentError:
+        return None
 
 
 def _keystone(conf):

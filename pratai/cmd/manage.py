@@ -1,42 +1,64 @@
 # SPDX-License-Identifier: Apache-2.0
 """pratai-manage: what operators do to a Pratai from its own host."""
 
+import argparse
 import sys
 
+import alembic.util
 from oslo_config import cfg
 from oslo_log import log
 
 from pratai import conf as configuration
 from pratai import exception
+from pratai.cmd import database as cmd_database
+from pratai.cmd import errors
 from pratai.cmd import runtimes
-from pratai.db import api as db_api
 from pratai.db import migration
+
+#: What the commands tell in a line of their own: steps of migrations, and what
+#: becomes their error.
+LOG_LEVELS = ('alembic=WARN', 'oslo_db.sqlalchemy.exc_filters=CRITICAL',
+              'pratai.drivers.docker_engine=CRITICAL')
 
 
 def db_sync(conf):
     """Bring the database to the schema of this release."""
-    database = db_api.Database(conf)
-    before = migration.version(database.engine())
-    migration.sync(database.engine())
-    after = migration.version(database.engine())
+    engine = cmd_database.connect(conf, create=True).engine()
+    before = migration.version(engine)
+    migration.sync(engine)
+    after = migration.version(engine)
     if before != after:
         print('Schema: %s -> %s' % (before or 'empty', after))
 
 
 def db_version(conf):
     """Print the schema of the database and the one of this release."""
-    database = db_api.Database(conf)
+    database = _existing(conf)
     print('database: %s' % (migration.version(database.engine()) or 'empty'))
     print('release:  %s' % migration.head())
 
 
 def db_purge(conf):
     """Delete requests that finished long ago."""
-    database = db_api.Database(conf)
+    database = _existing(conf)
+    if migration.version(database.engine()) is None:
+        raise exception.Invalid('The database is empty: run pratai-manage '
+                                'db sync.')
     total = 0
     while count := database.request_purge(conf.command.days):
         total += count
     print('%d requests deleted' % total)
+
+
+def _existing(conf):
+    database = cmd_database.connect(conf)
+    if database is None:
+        # NOTE: opening it would make it.
+        raise exception.Invalid(
+            'There is no database at %s: name another one with '
+            '--database-connection or [database]connection, or run '
+            'pratai-manage db sync.' % conf.database.connection)
+    return database
 
 
 def _commands(subparsers):
@@ -56,13 +78,23 @@ def _commands(subparsers):
 
 
 def _days(text):
-    days = float(text)
+    try:
+        days = float(text)
+    except ValueError:
+        days = -1
     if not 0 <= days < 36500:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(
+            '%r is not a number of days from 0 to 36500' % text)
     return days
 
 
 def main():
+    # The latter is for a revision that this release does not know.
+    with errors.told('pratai-manage', alembic.util.CommandError):
+        _main()
+
+
+def _main():
     conf = configuration.register(cfg.ConfigOpts())
     conf.register_cli_opts([
         cfg.StrOpt('database-connection', metavar='URL',
@@ -75,11 +107,10 @@ def main():
                           group='database')
     # Standard output is for what was asked.
     conf.set_default('use_stderr', True)
+    conf.set_default('default_log_levels', [
+        *log.get_default_log_levels(), *LOG_LEVELS])
     log.setup(conf, 'pratai')
-    try:
-        conf.command.function(conf)
-    except exception.PrataiError as error:
-        sys.exit('pratai-manage: %s' % error.detail)
+    conf.command.function(conf)
 
 
 if __name__ == '__main__':

@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """pratai-manage runtime: the images that functions are run with."""
 
-import os
 import sys
-
-import sqlalchemy
 
 from pratai import exception
 from pratai import registry
-from pratai.db import api as db_api
+from pratai.cmd import database as cmd_database
 from pratai.drivers import docker_engine
 from pratai.runtimes import debian
 from pratai.runtimes import definitions
@@ -30,7 +27,7 @@ def runtime_list(conf):
         built, unknown = {}, '?'
     for name, labels in built.items():
         rows.setdefault(name, {}).update(labels)
-    database = _database(conf)
+    database = cmd_database.connect(conf)
     for item in database.runtime_list() if database else ():
         row = rows.setdefault(item['name'], dict(item))
         row.setdefault('version', item['version'])
@@ -63,25 +60,13 @@ def runtime_disable(conf):
 def _set(conf, enabled):
     # NOTE: "name" is that of the command.
     name = conf.command.runtime
-    database = _database(conf)
+    database = cmd_database.connect(conf)
     if database is None:
         raise exception.Invalid(
             'This host has no database (yet). Do this on a controller, or '
             'with the command pratai.')
     database.runtime_set_enabled(name, enabled)
     print('%s is %s' % (name, 'enabled' if enabled else 'disabled'))
-
-
-def _database(conf):
-    """:returns: the database; None on a node, which has none."""
-    try:
-        url = sqlalchemy.make_url(conf.database.connection)
-    except sqlalchemy.exc.ArgumentError as error:
-        raise exception.Invalid('[database]connection: %s' % error) from error
-    if url.get_backend_name() == 'sqlite' and not os.path.exists(
-            url.database or ''):
-        return None
-    return db_api.Database(conf)
 
 
 def runtime_build(conf):

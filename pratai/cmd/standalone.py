@@ -9,6 +9,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 from pratai import conf as configuration
+from pratai.cmd import errors
 from pratai.conf import api
 from pratai.conf import default
 from pratai.conf import executor
@@ -32,33 +33,36 @@ def _configuration(args):
     return conf
 
 
-def main():
-    conf = _configuration(sys.argv[1:])
+def _start(args):
+    conf = _configuration(args)
     log.setup(conf, 'pratai')
-    from pratai import service
     from pratai import standalone
-    try:
-        os.makedirs(conf.state_path, mode=0o755, exist_ok=True)
-        # NOTE: in a process of its own: what migrations import would stay
-        # in memory for as long as this one lives.
-        subprocess.run(
-            [sys.executable, '-m', 'pratai.cmd.manage']
-            + [item for path in conf.config_file or ()
-               for item in ('--config-file', path)]
-            + ['db', 'sync'], check=True,
-            # Not on the command line: a URL may have a password.
-            env=dict(os.environ,
-                     OS_DATABASE__CONNECTION=conf.database.connection))
-        server = standalone.Standalone(conf)
-        server.start()
-    except (OSError, ValueError, RuntimeError) as error:
-        standalone.fail(error)
-    except subprocess.CalledProcessError:
-        standalone.fail('the database cannot be prepared, see above')
+    os.makedirs(conf.state_path, mode=0o755, exist_ok=True)
+    # NOTE: in a process of its own: what migrations import would stay in
+    # memory for as long as this one lives.
+    done = subprocess.run(
+        [sys.executable, '-m', 'pratai.cmd.manage']
+        + [item for path in conf.config_file or ()
+           for item in ('--config-file', path)]
+        + ['db', 'sync'],
+        # Not on the command line: a URL may have a password.
+        env=dict(os.environ,
+                 OS_DATABASE__CONNECTION=conf.database.connection))
+    if done.returncode:
+        raise RuntimeError('the database cannot be prepared, see above')
+    server = standalone.Standalone(conf)
+    server.start()
+    return conf, server
+
+
+def main():
+    with errors.told('pratai-standalone', ValueError, RuntimeError):
+        conf, server = _start(sys.argv[1:])
     print('Pratai serves the API on http://%s:%d and webhooks on '
           'http://%s:%d; stop it with Ctrl-C.' % (
               conf.api.host, conf.api.port, conf.webhook.host,
               conf.webhook.port), flush=True)
+    from pratai import service
     name = service.wait_for_signal()
     print('%s: Pratai finishes what runs and stops.' % name, flush=True)
     try:

@@ -8,12 +8,14 @@ from oslo_upgradecheck import upgradecheck
 
 from pratai import conf as configuration
 from pratai import upgrade
+from pratai.cmd import errors
 
 
 def main():
     conf = configuration.register(cfg.ConfigOpts())
-    return upgradecheck.main(conf, 'pratai', upgrade.Checks(conf),
-                             argv=sys.argv[1:])
+    with errors.told('pratai-status'):
+        return upgradecheck.main(conf, 'pratai', upgrade.Checks(conf),
+                                 argv=sys.argv[1:])
 
 
 if __name__ == '__main__':

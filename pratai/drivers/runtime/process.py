@@ -245,6 +245,9 @@ class ProcessDriver(base.RuntimeDriver):
             'size of a file: %d MB' % options.max_file,
             'open files of a process: %d' % options.max_files_open]
         warnings = list(self.launcher.warnings)
+        missing = self.launcher.missing()
+        if missing:
+            warnings.append(missing)
         if self._grouped('memory'):
             limits.append('memory of an instance: that of the function times '
                           'the requests it runs at once, and %d MB'
@@ -261,7 +264,8 @@ class ProcessDriver(base.RuntimeDriver):
                           % options.tmp_size)
             warnings.append('Functions with network access use the network '
                             'of this node, its loopback interface included.')
-        return {'isolation': self.launcher.isolation, 'limits': limits,
+        return {'isolation': self.launcher.isolation,
+                'available': missing is None, 'limits': limits,
                 'warnings': warnings}
 
 

@@ -220,6 +220,13 @@ class Launcher:
             process.kill()
             process.stderr.close()
 
+    def missing(self):
+        """:returns: a sentence when bubblewrap was here and is gone, so that
+            nothing can be started; else None."""
+        if self.isolation == 'bubblewrap' and not os.path.exists(self.bwrap):
+            return 'Bubblewrap is gone: there is no %s.' % self.bwrap
+        return None
+
     def path(self, source, destination):
         """:returns: where inside a bound source is found."""
         return destination if self.isolation == 'bubblewrap' else source
@@ -232,8 +239,11 @@ class Launcher:
 
         :param stdin: as with subprocess.Popen, as are stdout and stderr.
         :returns: a processes.Process.
-        :raises exception.SandboxError:
+        :raises exception.SandboxError: NodeUnavailable: nothing can.
         """
+        missing = self.missing()
+        if missing:
+            raise exception.NodeUnavailable(missing)
         return _SPAWNER.submit(
             self._spawn, command, stdin, stdout, stderr).result()
 

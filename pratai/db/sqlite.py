@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What SQLite needs to be a good database for many threads."""
 
+import contextlib
+import os
 import threading
 
 import sqlalchemy as sa
@@ -22,6 +24,7 @@ def tune(engine):
       what was committed is on the disk.
     - BEGIN IMMEDIATE for writers: a transaction that reads before it writes
       would otherwise fail when somebody else wrote in between.
+    - A file that nobody else on the machine may read: payloads are in it.
     """
     # NOTE: many rows in one statement. sqlite3 gives the interpreter's lock
     # away for every statement, and gets it back in competition with all
@@ -30,8 +33,20 @@ def tune(engine):
     engine.pool = pool.QueuePool(
         engine.pool._creator, pool_size=8, max_overflow=56,
         dialect=engine.dialect, _dispatch=engine.pool.dispatch)
+    sa.event.listen(engine, 'do_connect', _make)
     sa.event.listen(engine, 'connect', _connect)
     sa.event.listen(engine, 'begin', _begin)
+
+
+def _make(dialect, record, arguments, named):
+    path = arguments[0]
+    if path == ':memory:' or named.get('uri'):
+        return
+    # NOTE: SQLite makes it as the umask says, and the files beside it like
+    # it. Only where there is none: to close a file drops the locks of its
+    # process on it. What goes wrong, SQLite says.
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _connect(connection, record):

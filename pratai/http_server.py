@@ -25,11 +25,16 @@ class _ErrorTask(waitress.task.ErrorTask):
 
     def execute(self):
         error = self.request.error
-        body = json.dumps(exception.error_body(
-            error.code, self.channel.server.too_large if error.code == 413
-            else _CODES.get(error.code, 'internal.error'),
-            '%s: %s.' % (error.reason, error.body) if error.code < 500
-            else 'The request cannot be served.', uuid.uuid4().hex)).encode()
+        request_id = uuid.uuid4().hex
+        if error.code == 413:
+            # The limit that waitress would name is one of ours.
+            body = self.channel.server.too_large.body(request_id)
+        else:
+            body = exception.error_body(
+                error.code, _CODES.get(error.code, 'internal.error'),
+                '%s: %s.' % (error.reason, error.body) if error.code < 500
+                else 'The request cannot be served.', request_id)
+        body = json.dumps(body).encode()
         self.status = '%d %s' % (error.code, error.reason)
         self.response_headers.append(('Content-Type', 'application/json'))
         self.set_close_on_finish()
@@ -46,7 +51,7 @@ class HTTPServer:
 
     :param most: largest body in bytes; a larger one is refused by its
         declared length, before it is read.
-    :param too_large: the error code of that.
+    :param too_large: the error that tells of that.
     :param grace: seconds for what is under way when it is stopped.
     :raises OSError: the address cannot be had, with words for an operator.
     """

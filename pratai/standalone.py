@@ -16,11 +16,13 @@ from pratai import http_server
 from pratai import rpc
 from pratai import service
 from pratai.api import app as api_app
+from pratai.api import upload
 from pratai.conductor import rpcapi as conductor_rpcapi
 from pratai.conductor import service as conductor_service
 from pratai.db import api as db_api
 from pratai.executor import service as executor_service
 from pratai.webhook import app as webhook_app
+from pratai.webhook import body
 
 LOG = logging.getLogger(__name__)
 
@@ -81,12 +83,13 @@ class Standalone:
                 'API', api_app.build_app(conf, self._database, conductor,
                                          store),
                 conf.api.host, conf.api.port, conf.api.threads,
-                conf.limits.max_package + 1024 * 1024, 'package.too_large',
-                grace),
+                conf.limits.max_package + 1024 * 1024,
+                upload.too_large(conf), grace),
             http_server.HTTPServer(
                 'webhook app', webhook_app.build_app(conf, self._webhooks),
                 conf.webhook.host, conf.webhook.port, conf.webhook.threads,
-                conf.webhook.max_body, 'payload.too_large', grace)]
+                conf.webhook.max_body, body.too_large(conf.webhook.max_body),
+                grace)]
         self._registrations = [
             service.Registration(conf, self._database, binary,
                                  probes=health.probes(conf, broker=False))

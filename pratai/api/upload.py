@@ -67,14 +67,14 @@ def _chunks(environ, conf):
     else:
         left = 0
     if length.isdecimal() and left > most:
-        raise _too_large(conf)
+        raise too_large(conf)
     while left > 0:
         chunk = environ['wsgi.input'].read(min(CHUNK, left))
         if not chunk:
             return
         left -= len(chunk)
         if not length and left <= 0:
-            raise _too_large(conf)
+            raise too_large(conf)
         yield chunk
 
 
@@ -92,12 +92,13 @@ def _collect(parts, event, conf):
         name = list(parts)[-1]
         parts[name] += event
         if name == ZIP and len(parts[name]) > conf.limits.max_package:
-            raise _too_large(conf)
+            raise too_large(conf)
         if name == METADATA and len(parts[name]) > MAX_METADATA:
             raise exception.Invalid('%s is larger than %d bytes.'
                                     % (METADATA, MAX_METADATA))
 
 
-def _too_large(conf):
+def too_large(conf):
+    """:returns: the error that tells which limit an upload exceeds."""
     return exception.PackageTooLarge(
         'The package is larger than %d bytes.' % conf.limits.max_package)

@@ -98,7 +98,9 @@ class DataPort:
             message = await receive()
             body += message.get('body', b'')
             if len(body) > self._max_body:
-                raise exception.TooLarge('The payload is too large.')
+                raise exception.TooLarge(
+                    'The payload is larger than the %d bytes that are '
+                    'allowed.' % self._max_body)
         return bytes(body)
 
     @staticmethod

@@ -27,8 +27,7 @@ def check_length(environ, most):
     if not (length.isascii() and length.isdigit()):
         raise exception.Invalid('Content-Length is not a number.')
     if int(length) > most:
-        raise exception.TooLarge(
-            'The body is larger than the %d bytes that are allowed.' % most)
+        raise too_large(most)
 
 
 def read(environ, most):
@@ -44,9 +43,14 @@ def read(environ, most):
         return b''
     data = environ['wsgi.input'].read(most + 1)
     if len(data) > most:
-        raise exception.TooLarge(
-            'The body is larger than the %d bytes that are allowed.' % most)
+        raise too_large(most)
     return data
+
+
+def too_large(most):
+    """:returns: the error that tells of the limit, in bytes."""
+    return exception.TooLarge(
+        'The body is larger than the %d bytes that are allowed.' % most)
 
 
 def depth(text, most):

@@ -297,6 +297,8 @@ class TestBodies(Base):
         self.assertIn(b' 413 ', answer.split(b'\r\n')[0])
         error = json.loads(answer.split(b'\r\n\r\n')[1])
         self.assertEqual('payload.too_large', error['code'])
+        self.assertEqual('The body is larger than the 6291456 bytes that are '
+                         'allowed.', error['detail'])
 
     def test_the_largest(self):
         text = 'x' * (6 * 1024 * 1024 - len('{"payload": ""}'))
@@ -340,6 +342,8 @@ class TestPackages(Base):
             (b'', 'package.empty'),
             (nested.getvalue(), 'package.in_subdirectory'),
             (b'x' * (11 * 1024 * 1024), 'package.too_large'),
+            # By the server, and not the application.
+            (b'x' * (12 * 1024 * 1024), 'package.too_large'),
         ]:
             response = self.pratai.http.post(
                 self.pratai.api + '/v1/functions', files={
@@ -347,6 +351,9 @@ class TestPackages(Base):
                     'zip_file': ('p.zip', data)})
             self.assertIn(response.status_code, (400, 413))
             self.assertEqual(code, response.json()['code'])
+            if response.status_code == 413:
+                self.assertEqual('The package is larger than 10485760 bytes.',
+                                 response.json()['detail'])
         self.assertEqual([], self.pratai.get('/v1/functions')['functions'])
         good = self.pratai.create('a', PROLOGUE, type='sync')
         self.assertEqual('fine', self.pratai.post(good).json())

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What operators do to a node, and what happens to it."""
 
+import concurrent.futures
 import os
 import shutil
+import socket
 
 from oslotest import base
+import requests
 
 from pratai.tests.functional import standalone
 
@@ -17,6 +20,16 @@ def main(payload):
     print('started', flush=True)
     time.sleep(payload)
     return 'slept'
+'''
+
+# Waits for what the test has to say on its port.
+ASKS = '''
+import socket
+
+
+def main(port):
+    with socket.create_connection(('127.0.0.1', port)) as connection:
+        return connection.recv(64).decode()
 '''
 
 
@@ -142,3 +155,112 @@ class TestNode(base.BaseTestCase):
             self.pratai.post(function, 'x').json()['request_id'])
         self.assertEqual(('succeeded', 'another'),
                          (request['status'], request['executor']))
+
+    def set_runtime(self, enabled):
+        """:returns: the name of the runtime that there is."""
+        runtime, = self.pratai.get('/v1/runtimes')['runtimes']
+        response = self.pratai.http.patch(
+            '%s/v1/runtimes/%s' % (self.pratai.api, runtime['name']),
+            json={'enabled': enabled}, timeout=60)
+        self.assertEqual(200, response.status_code, response.text)
+        return runtime['name']
+
+    def test_functions_go_on_when_their_runtime_is_disabled(self):
+        sync = self.pratai.create('sync', ECHO, type='sync')
+        late = self.pratai.post_function(
+            'late', 'import time\ntime.sleep(2)\n' + ECHO, type='sync')
+        self.set_runtime(False)
+        self.assertEqual('x', self.pratai.post(sync, 'x').json())
+        # What was to be built then is built.
+        path = '/v1/functions/' + late['id']
+        standalone.until(lambda: self.pratai.get(path)['status'] == 'inactive')
+        self.assertEqual('x', self.pratai.post(late, 'x').json())
+        # And so are new versions that need no build, and lost images.
+        response = self.pratai.http.patch(
+            '%s/v1/functions/%s' % (self.pratai.api, sync['id']),
+            json={'memory': 256, 'type': 'async'}, timeout=60)
+        self.assertEqual(2, response.json()['version'], response.text)
+        self.lose_image()
+        request = self.pratai.finished(
+            self.pratai.post(sync, 'x').json()['request_id'])
+        self.assertEqual(('succeeded', 'x'),
+                         (request['status'], request['response']))
+
+    def test_a_disabled_runtime_is_for_no_new_functions(self):
+        name = self.set_runtime(False)
+        # It outlasts that executors report it anew.
+        self.pratai.stop()
+        self.pratai.start()
+        runtime, = self.pratai.get('/v1/runtimes')['runtimes']
+        self.assertEqual(('disabled', False),
+                         (runtime['status'], runtime['default']))
+        for metadata, status, code in (
+                ('{"name": "a", "runtime": "%s"}' % name, 409,
+                 'runtime.disabled'),
+                ('{"name": "a"}', 503, 'runtime.unavailable')):
+            response = self.pratai.http.post(
+                self.pratai.api + '/v1/functions', timeout=60, files={
+                    'metadata': (None, metadata, 'application/json'),
+                    'zip_file': ('p.zip', standalone.package(ECHO))})
+            self.assertEqual((status, code), (
+                response.status_code, response.json()['code']))
+        self.set_runtime(True)
+        self.assertEqual('inactive',
+                         self.pratai.create('echo', ECHO)['status'])
+
+
+class TestStop(base.BaseTestCase):
+    """What runs when the service is stopped does not end by itself."""
+
+    def setUp(self):
+        super().setUp()
+        self.pratai = self.useFixture(standalone.Standalone({
+            ('executor', 'shutdown_grace'): 0.5}))
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.addCleanup(self.listener.close)
+        self.listener.settimeout(standalone.PATIENCE)
+        self.port = self.listener.getsockname()[1]
+
+    def accept(self):
+        """:returns: the connection of a function that begins to run."""
+        connection, _ = self.listener.accept()
+        self.addCleanup(connection.close)
+        return connection
+
+    def outcome(self, request_id):
+        request = self.pratai.finished(request_id)
+        return (request['status'], request['response'], request['attempt'],
+                request['code'])
+
+    def test_it_is_tried_again(self):
+        function = self.pratai.create('asks', ASKS, network=True, limit=1)
+        runs, waits = [
+            self.pratai.post(function, self.port).json()['request_id']
+            for _ in range(2)]
+        self.accept()
+        self.pratai.stop()
+        self.pratai.start()
+        # The one that waited had not begun: its first attempt is to come.
+        for _ in range(2):
+            self.accept().sendall(b'answer')
+        self.assertEqual(('succeeded', 'answer', 2, None), self.outcome(runs))
+        self.assertEqual(('succeeded', 'answer', 1, None),
+                         self.outcome(waits))
+        self.assertNothingRuns()
+
+    def test_but_not_when_its_caller_is_gone(self):
+        function = self.pratai.create('asks', ASKS, network=True, type='sync')
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(self.pratai.post, function, self.port)
+            self.accept()
+            self.pratai.stop()
+            self.assertRaises(requests.ConnectionError, waiting.result)
+        self.pratai.start()
+        request, = self.pratai.get('/v1/requests')['requests']
+        self.assertEqual(('error', None, 1, 'platform.attempt_lost'),
+                         self.outcome(request['id']))
+        self.assertNothingRuns()
+
+    def assertNothingRuns(self):
+        self.listener.settimeout(1)
+        self.assertRaises(TimeoutError, self.listener.accept)

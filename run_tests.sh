@@ -19,14 +19,15 @@ skipped=0
 wrong=''
 broken=''
 
-# run_stestr DIRECTORY ARGUMENT...: runs tests and adds to the counts.
+# run_stestr DIRECTORY TESTS ARGUMENT...: runs them and adds to the counts.
 run_stestr() {
     local totals status=0
     totals=$(mktemp)
     # Who starts this in the background has it ignore Ctrl-C, which some of
     # the tests send.
     (cd "$top/$1" &&
-        env --default-signal=INT stestr "${@:2}" run --concurrency 2) 2>&1 |
+        env --default-signal=INT stestr --test-path "$2" run \
+            --concurrency 2 "${@:3}") 2>&1 |
         tee "$totals" || status=$?
     # stestr sums up in lines like " - Passed: 12". Without them it did not
     # get as far as running tests.
@@ -76,16 +77,17 @@ say "Checking the sources"
 "$top/tools/lint.sh" || wrong="$wrong sources"
 
 say "Unit tests of the server"
-run_stestr . --test-path ./pratai/tests/unit
+run_stestr . ./pratai/tests/unit
 
 say "Functional tests of the server"
-run_stestr . --test-path ./pratai/tests/functional
+run_stestr . ./pratai/tests/functional
 
 say "Integration tests"
-run_stestr . --test-path ./pratai/tests/integration
+run_stestr . ./pratai/tests/integration \
+    --worker-file pratai/tests/integration/workers.yaml
 
 say "Tests of the client"
-run_stestr python-prataiclient
+run_stestr python-prataiclient ./prataiclient/tests
 
 if [[ -n $wrong ]]; then
     say "Not all is well:$wrong"

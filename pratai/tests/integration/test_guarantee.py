@@ -125,7 +125,7 @@ class Load:
 class Guarantee:
 
     #: Requests that are sent at least, and how many a second.
-    REQUESTS, RATE = 1500, 25
+    REQUESTS, RATE = 750, 25
     #: A request that every kill meets is to be tried once more.
     OPTIONS = {('conductor', 'max_attempts'): 100}
     #: Where functions reach the counter.

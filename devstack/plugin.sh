@@ -75,7 +75,7 @@ function configure_pratai {
     rm -f "$PRATAI_CONF"
     iniset "$PRATAI_CONF" DEFAULT debug "$ENABLE_DEBUG_LOG_LEVEL"
     iniset "$PRATAI_CONF" DEFAULT use_syslog "$SYSLOG"
-    setup_logging "$PRATAI_CONF" DEFAULT
+    setup_logging "$PRATAI_CONF"
     iniset "$PRATAI_CONF" DEFAULT state_path "$PRATAI_STATE_PATH"
     iniset_rpc_backend pratai "$PRATAI_CONF"
 
@@ -111,6 +111,8 @@ function configure_pratai {
 function _pratai_write_uwsgi {
     write_uwsgi_config "$1" "$2" "" "$PRATAI_SERVICE_HOST:$3" "$4"
     iniset "$1" uwsgi threads "$5"
+    # Without its app it would run, and answer 500.
+    iniset "$1" uwsgi need-app true
     # The process that speaks HTTP gives up after a minute otherwise, and a
     # caller may wait for as long as a function may run.
     iniset "$1" uwsgi http-timeout 960
@@ -137,12 +139,12 @@ function init_pratai {
     if is_service_enabled pratai-api; then
         _pratai_create_accounts
         recreate_database pratai
-        "$PRATAI_BIN_DIR/pratai-manage" db sync
+        "$PRATAI_BIN_DIR/pratai-manage" --config-file "$PRATAI_CONF" db sync
     fi
     if is_service_enabled pratai-executor && [[ $PRATAI_DRIVER = docker ]]; then
         # shellcheck disable=SC2086
-        sudo "$PRATAI_BIN_DIR/pratai-manage" runtime build \
-            $PRATAI_RUNTIME_BUILD_OPTIONS $PRATAI_RUNTIMES
+        sudo "$PRATAI_BIN_DIR/pratai-manage" --config-file "$PRATAI_CONF" \
+            runtime build $PRATAI_RUNTIME_BUILD_OPTIONS $PRATAI_RUNTIMES
     fi
 }
 
@@ -153,10 +155,13 @@ function start_pratai {
     # As root: it speaks to Docker, or gives each sandbox a user of its own.
     run_process pratai-executor "$PRATAI_BIN_DIR/pratai-executor \
 --config-file $PRATAI_CONF" "" root
+    # The command line of the apps is that of uWSGI.
     run_process pratai-api "$PRATAI_BIN_DIR/uwsgi \
---procname-prefix pratai-api --ini $PRATAI_API_UWSGI_CONF"
+--procname-prefix pratai-api --ini $PRATAI_API_UWSGI_CONF" "" "" \
+        "OS_PRATAI_CONFIG_FILES=$PRATAI_CONF"
     run_process pratai-webhook "$PRATAI_BIN_DIR/uwsgi \
---procname-prefix pratai-webhook --ini $PRATAI_WEBHOOK_UWSGI_CONF"
+--procname-prefix pratai-webhook --ini $PRATAI_WEBHOOK_UWSGI_CONF" "" "" \
+        "OS_PRATAI_CONFIG_FILES=$PRATAI_CONF"
 
     if is_service_enabled pratai-api; then
         echo "Waiting for pratai-api to start..."
@@ -189,23 +194,49 @@ function stop_pratai {
 function cleanup_pratai {
     remove_uwsgi_config "$PRATAI_API_UWSGI_CONF" pratai-api
     remove_uwsgi_config "$PRATAI_WEBHOOK_UWSGI_CONF" pratai-webhook
+    if [[ $PRATAI_DRIVER = docker ]]; then
+        _pratai_remove_docker
+        _pratai_remove_rules iptables
+        _pratai_remove_rules ip6tables
+    fi
     sudo rm -rf "$PRATAI_CONF" "$PRATAI_STATE_PATH"
-    _pratai_remove_docker
+    if [[ -d $PRATAI_CONF_DIR ]]; then
+        # Others may have put something there.
+        sudo rmdir --ignore-fail-on-non-empty "$PRATAI_CONF_DIR"
+    fi
 }
 
-# Images, containers and networks that Pratai made, and nobody else's.
+# Containers, images and networks that Pratai made, and nobody else's.
 function _pratai_remove_docker {
-    local label=label=org.openstack.pratai.node
-    if [[ $PRATAI_DRIVER != docker ]] || ! command -v docker >/dev/null; then
+    local label=org.openstack.pratai
+    local kind
+    if ! command -v docker >/dev/null; then
         return
     fi
-    sudo docker ps -aq --filter "$label" | xargs -r sudo docker rm -f
-    sudo docker images -q --filter "$label" | sort -u |
-        xargs -r sudo docker rmi -f
-    sudo docker network ls -q --filter "$label" |
+    sudo docker ps -aq --filter "label=$label.node" |
+        xargs -r sudo docker rm -fv
+    # Those of functions and layers, then runtimes, then what these are made
+    # from: the engine keeps an image that others need. It lists the newest
+    # first, and an image once for each of its names.
+    for kind in node kind base; do
+        sudo docker images -q --no-trunc --filter "label=$label.$kind" |
+            awk '!seen[$0]++' | xargs -r sudo docker rmi -f
+    done
+    sudo docker network ls -q --filter "label=$label.node" |
         xargs -r sudo docker network rm
-    sudo docker volume ls -q --filter "$label" |
-        xargs -r sudo docker volume rm
+}
+
+# _pratai_remove_rules PROGRAM - The chains that guard those networks, and
+# the rules that lead there
+function _pratai_remove_rules {
+    local rules
+    rules=$(sudo "$1-save" -t filter) || return 0
+    {
+        echo "*filter"
+        sed -n 's/^-A \(.* -j PRATAI-.*\)/-D \1/p' <<<"$rules"
+        sed -n 's/^:\(PRATAI-[^ ]*\) .*/-F \1\n-X \1/p' <<<"$rules"
+        echo "COMMIT"
+    } | sudo "$1-restore" --noflush
 }
 
 if is_service_enabled pratai; then

@@ -10,6 +10,7 @@ from cliff import commandmanager
 
 import prataiclient
 from prataiclient.commands import base
+from prataiclient.commands import complete
 from prataiclient.commands import help as pratai_help
 
 _COMMANDS = {
@@ -71,6 +72,7 @@ class PrataiShell(app.App):
             command_manager=CommandManager(None), deferred_help=True,
             **streams)
         self.command_manager.add_command('help', pratai_help.Help)
+        self.command_manager.add_command('complete', complete.Complete)
         self._client = None
 
     @property
@@ -126,11 +128,14 @@ class PrataiShell(app.App):
         try:
             self.command_manager.find_command(argv)
         except ValueError:
-            self.LOG.error(self._unknown(argv[0]))
-            return 2
+            return self.unknown(argv[0])
         return super().run_subcommand(base.join_flags(argv))
 
-    def _unknown(self, word):
+    def unknown(self, word):
+        """Tell that there is no such command.
+
+        :returns: the exit status
+        """
         kind = 'option' if word.startswith('-') else 'command'
         names = self.command_manager.get_command_names()
         like = [name for name in sorted(names) if name.startswith(word)]
@@ -140,4 +145,5 @@ class PrataiShell(app.App):
             like = difflib.get_close_matches(word, names, cutoff=0.75)
         hint = "did you mean %s?" % ' or '.join(like) if like else (
             "see 'pratai help'")
-        return "pratai has no %s '%s'; %s" % (kind, word, hint)
+        self.LOG.error("pratai has no %s '%s'; %s", kind, word, hint)
+        return 2

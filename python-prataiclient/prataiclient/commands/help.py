@@ -85,6 +85,10 @@ class Help(base.Plain, common.Common, cliff_help.HelpCommand):
 
     def take_action(self, parsed_args):
         if parsed_args.cmd:
+            word = parsed_args.cmd[0]
+            if not any(name.startswith(word)
+                       for name, _ in self.app.command_manager):
+                return self.app.unknown(word)
             return super().take_action(parsed_args)
         parser = self.app.parser
         parser.description = '%s\n\ncommands:\n%s' % (

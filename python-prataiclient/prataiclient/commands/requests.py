@@ -96,7 +96,8 @@ class RequestList(base.Lister):
         if not (v1_base.is_id_prefix(id)
                 and self.client.requests.list(id=id, limit=1,
                                               **self._everywhere)):
-            raise exceptions.NotFound("There is no request '%s'" % id)
+            raise exceptions.NotFound("There is no request '%s'%s" % (
+                id, v1_base.hint(id)))
         return {'id': id}
 
 

@@ -173,7 +173,8 @@ class TestRequests(base.TestCase):
         self.assertEqual('{"key": "value"}\n', self.ok(
             'request-show', self.ids['good'], '-f', 'value', '-c',
             'response'))
-        self.fails('No request has', 'request-show', 'abc')
+        self.fails("No request has the name or id 'abc'; the beginning of an "
+                   'id has 4 digits or more', 'request-show', 'abc')
         self.fails('request.not_found', 'request-show', 'f' * 32)
 
     def test_logs(self):

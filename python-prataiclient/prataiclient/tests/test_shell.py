@@ -68,7 +68,11 @@ class TestHelp(base.TestCase):
         self.assertEqual([], self.server.seen)
 
     def test_help_of_no_command(self):
-        self.fails("Unknown command|'nonsense'", 'help', 'nonsense')
+        self.fails("^pratai has no command 'nonsense'; see 'pratai help'",
+                   'help', 'nonsense', status=2)
+        self.fails('did you mean function-list', 'help', 'functon-list',
+                   status=2)
+        self.assertIn('  event-show\n', self.ok('help', 'event'))
 
     def test_version(self):
         self.assertEqual('pratai %s\n' % prataiclient.__version__,
@@ -78,14 +82,18 @@ class TestHelp(base.TestCase):
         out = self.ok('complete')
         self.assertRegex(out, "cmds_function_create='.*--zip")
         if shutil.which('bash'):
-            # Bash finds the commands when it is asked as by the Tab key.
-            script = out + (
-                '\n_get_comp_words_by_ref() { words=(pratai function-cr);'
-                ' cur=function-cr; prev=pratai; }\n'
-                '_pratai; echo "${COMPREPLY[@]}"\n')
-            found = subprocess.run(['bash', '-c', script], text=True,
-                                   capture_output=True, check=True)
-            self.assertEqual('function-create\n', found.stdout)
+            self._complete(out, 'function-create', 'function-cr')
+            self._complete(out, '--memory', 'function-create', '--mem')
+
+    def _complete(self, script, expected, *words):
+        """As by the Tab key, in a bash with nothing but itself."""
+        found = subprocess.run(
+            ['bash', '--norc', '--noprofile', '-c',
+             script + 'COMP_WORDS=(pratai %s); COMP_CWORD=%d\n'
+             '_pratai; echo "${COMPREPLY[@]}"\n'
+             % (' '.join(words), len(words))],
+            text=True, capture_output=True)
+        self.assertEqual((expected + '\n', ''), (found.stdout, found.stderr))
 
 
 class TestErrors(base.TestCase):

@@ -12,6 +12,7 @@ MAX_PAGE = 1000
 MIN_PREFIX = 4
 _FULL_ID = re.compile(r'[0-9a-f]{32}$')
 _PREFIX = re.compile(r'[0-9a-f]{%d,32}$' % MIN_PREFIX)
+_TOO_SHORT = re.compile(r'[0-9a-f]{1,%d}$' % (MIN_PREFIX - 1))
 
 
 def is_id(text):
@@ -22,6 +23,13 @@ def is_id(text):
 def is_id_prefix(text):
     """Whether an id may start like this."""
     return bool(_PREFIX.match(text))
+
+
+def hint(text):
+    """What to add where nothing is called like this."""
+    if _TOO_SHORT.match(text):
+        return '; the beginning of an id has %d digits or more' % MIN_PREFIX
+    return ''
 
 
 def quote(part):
@@ -109,7 +117,8 @@ class Manager:
         """
         if not found:
             raise exceptions.NotFound(
-                "No %s has the name or id '%s'" % (self.thing, wanted),
+                "No %s has the name or id '%s'%s" % (
+                    self.thing, wanted, hint(wanted)),
                 status=404, code='%s.not_found' % self.thing)
         if len(found) > 1:
             raise exceptions.AmbiguousName(

@@ -205,6 +205,10 @@ class Call:
                     states.FAILED,
                     frames.clean(header.get('code', 'function.failed'), 64),
                     frames.clean(header.get('detail', ''), 2000))
+                if outcome.code == 'function.out_of_memory':
+                    outcome.detail = '%s. The function may use %d MB.' % (
+                        outcome.detail.rstrip('.'),
+                        self._instance.spec['memory'])
             self._finish(outcome, reusable=True)
 
     def _timed_out(self):

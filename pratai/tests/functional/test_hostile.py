@@ -125,8 +125,10 @@ class TestFunctions(Base):
     def test_memory(self):
         request = self.misbehave(
             'memory', 'x = bytes(10)\nwhile True:\n    x = x + x')
-        self.assertEqual(('failed', 'function.out_of_memory'),
-                         (request['status'], request['code']))
+        self.assertEqual(
+            ('failed', 'function.out_of_memory',
+             'MemoryError. The function may use 128 MB.'),
+            (request['status'], request['code'], request['detail']))
 
     def test_memory_of_many(self):
         request = self.misbehave(

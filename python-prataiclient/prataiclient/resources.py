@@ -181,6 +181,16 @@ class Service(Resource):
     updated_at: str = None
     details: dict = None
 
+    @property
+    def down_since(self):
+        """When one that is down was last heard of; None for one that is up
+        and for one that was stopped in order, which is in the list for what
+        admins said of it."""
+        if self.status != 'down' or (self.updated_at or '1970').startswith(
+                '1970'):
+            return None
+        return self.updated_at
+
 
 @dataclasses.dataclass
 class Status(Resource):

@@ -39,8 +39,8 @@ def problems(services, available):
     """
     up = {row['binary'] for row in services if row['status'] == schemas.UP
           and row['state'] == schemas.ENABLED}
-    found = ['%(binary)s on %(host)s is down.' % row for row in services
-             if row['status'] != schemas.UP
+    found = ['%s on %s %s.' % (row['binary'], row['host'], _down(row))
+             for row in services if row['status'] != schemas.UP
              and row['state'] == schemas.ENABLED]
     found += ['%s on %s: %s.' % (row['binary'], row['host'], text)
               for row in services if row['status'] == schemas.UP
@@ -54,6 +54,14 @@ def problems(services, available):
     if not any(row['status'] == runtimes.AVAILABLE for row in available):
         found.append('No runtime is available.')
     return found
+
+
+def _down(row):
+    heard_of = row['updated_at']
+    if heard_of.year == 1970:
+        return 'is down'    # stopped in order, see Services.service_remove
+    return 'has been down since %s UTC' % heard_of.isoformat(
+        ' ', timespec='seconds')
 
 
 def remarks(services):

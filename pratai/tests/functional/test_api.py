@@ -168,8 +168,10 @@ class TestFailures(TestCase):
         answer = self.call('/v1/status').json
         self.assertEqual('degraded', answer['status'])
         self.assertEqual(
-            ['pratai-conductor on node0 is down.',
-             'pratai-executor on node1 is down.',
+            ['pratai-conductor on node0 has been down since '
+             '2001-01-01 00:00:00 UTC.',
+             'pratai-executor on node1 has been down since '
+             '2001-01-01 00:00:00 UTC.',
              'No pratai-conductor is up and enabled.',
              'No pratai-executor is up and enabled.',
              'No runtime is available.'], answer['warnings'])

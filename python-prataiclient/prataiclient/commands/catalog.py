@@ -92,6 +92,7 @@ class ClusterStatus(base.ShowOne):
         services = [one.to_dict() for one in status.services]
         if not common.structured(parsed_args):
             services = ['%s on %s: %s' % (one.binary, one.host, one.status)
-                        for one in status.services]
+                        + (' since ' + one.down_since if one.down_since
+                           else '') for one in status.services]
         return (['status', 'services', 'warnings'],
                 [status.status, services, status.warnings])

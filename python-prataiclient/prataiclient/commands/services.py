@@ -14,8 +14,8 @@ _COLUMNS = _LIST[:-1] + [(name, name) for name in (
 class ServiceList(base.Lister):
     """List the processes of Pratai (for admins)
 
-    status is up or down; state is what admins want of it: enabled, disabled
-    or draining.
+    status is up or down; one that is down was last heard of at updated_at.
+    state is what admins want of it: enabled, disabled or draining.
     """
 
     def take_action(self, parsed_args):

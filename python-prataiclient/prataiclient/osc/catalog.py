@@ -60,8 +60,8 @@ class SetRuntime(base.Command):
 class ListService(base.Lister):
     """List the services that Pratai consists of (admin only)
 
-    Status is whether a service is up; state is whether an executor gets
-    work.
+    Status is whether a service is up; one that is down was last heard of at
+    Updated At. State is whether an executor gets work.
     """
 
     def get_parser(self, prog_name):

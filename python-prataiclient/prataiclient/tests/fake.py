@@ -296,7 +296,8 @@ class Pratai(servers.Server):
 
     def on_others(self, method, query, headers, body, name, kind, rest):
         services = [{'id': 's', 'binary': 'pratai-conductor', 'host': 'node',
-                     'status': 'down', 'details': {'a': 1}}]
+                     'status': 'down', 'updated_at': NOW,
+                     'details': {'a': 1}}]
         if kind == 'status':
             return {'status': 'degraded', 'services': services,
                     'warnings': ['one thing', 'another']}

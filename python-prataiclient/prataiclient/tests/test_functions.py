@@ -331,7 +331,8 @@ class TestOthers(base.TestCase):
 
     def test_cluster_status(self):
         out = self.ok('cluster-status')
-        self.assertIn('| pratai-conductor on node: down', out)
+        self.assertIn('| pratai-conductor on node: down since 2026-11-21T20:'
+                      '18:14.123456Z ', out)
         self.assertRegex(out, r'one thing +\|\n\| +\| another')
         out = json.loads(self.ok('cluster-status', '-f', 'json'))
         self.assertEqual('down', out['services'][0]['status'])

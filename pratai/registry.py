@@ -4,8 +4,9 @@
 The Docker engine pushes and pulls; here is when, under which names, and what
 becomes of it when the registry fails: what it answers with a 5xx, or not at
 all, is tried ``[registry]attempts`` times, then it is the platform's failure
-(platform.registry), which for a build means that another executor may try.
-What is not there, or not allowed, is not tried again.
+(platform.registry): another executor may try a build, and a request waits
+until the registry is back. What is not there, or not allowed, is not tried
+again.
 """
 
 import ipaddress
@@ -25,7 +26,6 @@ from pratai.runtimes import images
 
 LOG = logging.getLogger(__name__)
 
-CODE = 'platform.registry'
 MISSING = re.compile(r'manifest (for .* )?(unknown|not found)|'
                      r'(repository|name) .*(unknown|not found|not known)',
                      re.IGNORECASE)
@@ -62,6 +62,9 @@ class Registry:
         self._base = None
         self._lock = threading.Lock()
         self._pulling = {}
+        self.trouble = docker_engine.Trouble(
+            'The registry %s failed a moment ago: functions may not start.'
+            % self.url)
         if self.url and self.conf.ca_file and self.conf.certs_dir:
             self._give_certificate()
 
@@ -164,6 +167,8 @@ class Registry:
                 return True
         except Missing:
             return False
+        except exception.NodeUnavailable:
+            return False            # which was logged
         except exception.SandboxError as error:
             LOG.warning('%s', error)
             return False
@@ -210,33 +215,52 @@ class Registry:
 
         :param verb: what the registry has to do: take or give.
         :raises Missing: the registry does not know the image.
+        :raises exception.NoSpace: the engine has no room for the image.
+        :raises exception.RegistryUnavailable: it failed too often.
+        :raises exception.SandboxError: it refuses.
         """
         deadline = time.monotonic() + self.conf.timeout
         delay = self.conf.retry_interval
         for attempt in range(1, self.conf.attempts + 1):
             reason = self._once(verb, reference, deadline, check)
             if reason is None:
+                self._works()
                 return
             if verb == 'give' and MISSING.search(reason):
+                self._works()
                 raise Missing(reason)
-            if REFUSED.search(reason) or attempt == self.conf.attempts or (
-                    time.monotonic() + delay > deadline):
+            full = verb == 'give' and docker_engine.FULL.search(reason)
+            if full or REFUSED.search(reason) or (
+                    attempt == self.conf.attempts
+                    or time.monotonic() + delay > deadline):
                 break
-            LOG.info('The registry fails, attempt %d: %s', attempt, reason)
+            if not self.trouble.lasts():
+                LOG.info('The registry fails, attempt %d: %s', attempt,
+                         reason)
             end = time.monotonic() + delay
             while time.monotonic() < end:
                 if check:
                     check()
                 time.sleep(min(0.1, delay))
             delay *= 2
-        raise exception.SandboxError(
-            'The registry does not %s the image %s: %s (%d attempts)' % (
-                verb, reference, reason[:300], attempt), code=CODE)
+        detail = 'The registry does not %s the image %s: %s (%d attempts)' % (
+            verb, reference, reason[:300], attempt)
+        if full:
+            raise self.engine.no_space(detail)
+        if REFUSED.search(reason):
+            raise exception.SandboxError(
+                detail, code=exception.RegistryUnavailable.code)
+        self.trouble.met(detail)
+        raise exception.RegistryUnavailable(detail)
+
+    def _works(self):
+        if self.trouble.over():
+            LOG.info('The registry %s is back.', self.url)
 
     def _once(self, verb, reference, deadline, check):
         """:returns: why it did not work, or None.
 
-        :raises exception.EngineUnavailable:
+        :raises exception.NodeUnavailable: the engine is away, or full.
         """
         function = (self.engine.api.push if verb == 'take'
                     else self.engine.api.pull)
@@ -259,7 +283,7 @@ class Registry:
             # In the middle of it; the engine, when it is gone, says so with
             # the next call.
             return 'it broke off: %s' % docker_engine.explain(error)
-        except exception.EngineUnavailable:
+        except exception.NodeUnavailable:
             raise
         except exception.SandboxError as error:
             return docker_engine.explain(error.__cause__)

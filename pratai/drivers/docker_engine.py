@@ -4,7 +4,9 @@
 import contextlib
 import logging
 import os
+import re
 import threading
+import time
 import uuid
 
 import docker
@@ -22,6 +24,9 @@ NODE = LABEL + 'node'
 
 POOL = 32               # connections that are kept
 WATCH_SECONDS = 0.5     # between looks whether it is back
+FULL = re.compile('no space left on device|disk quota exceeded',
+                  re.IGNORECASE)
+TROUBLE_SECONDS = 300   # for which trouble is worth a warning
 
 
 def identity(state_path):
@@ -49,6 +54,37 @@ def identity(state_path):
     raise exception.SandboxError('%s cannot be read' % path)
 
 
+class Trouble:
+    """What is logged once, and is a warning for some time after each time.
+
+    :param warning: a sentence.
+    """
+
+    def __init__(self, warning):
+        self.warning = warning
+        self._lock = threading.Lock()
+        self._at = None
+
+    def met(self, detail):
+        with self._lock:
+            news = not self.lasts()
+            self._at = time.monotonic()
+        if news:
+            LOG.error('%s', detail)
+
+    def over(self):
+        """:returns: whether that is news."""
+        with self._lock:
+            news = self.lasts()
+            self._at = None
+        return news
+
+    def lasts(self):
+        """:returns: whether it was met a short while ago."""
+        at = self._at
+        return at is not None and time.monotonic() - at < TROUBLE_SECONDS
+
+
 class Engine:
     """A connection to an engine, used by many threads.
 
@@ -68,6 +104,8 @@ class Engine:
         self._on_return = on_return
         self._lock = threading.Lock()
         self._api = None
+        self.full = Trouble('The disk of the Docker engine was full a moment '
+                            'ago: instances may not start.')
 
     @property
     def api(self):
@@ -105,6 +143,7 @@ class Engine:
         :param doing: what is being done, to complete "cannot ...".
         :raises exception.EngineUnavailable: it does not answer.
         :raises exception.ImageMissing: there is no such image.
+        :raises exception.NoSpace: its disk is full.
         :raises exception.SandboxError: it refused.
         """
         try:
@@ -113,11 +152,19 @@ class Engine:
             raise exception.ImageMissing('The engine cannot %s: %s' % (
                 doing, explain(error))) from error
         except docker.errors.APIError as error:
-            raise exception.SandboxError('The engine cannot %s: %s' % (
-                doing, explain(error))) from error
+            detail = 'The engine cannot %s: %s' % (doing, explain(error))
+            if FULL.search(detail):
+                raise self.no_space(detail) from error
+            raise exception.SandboxError(detail) from error
         except (requests.exceptions.RequestException,
                 docker.errors.DockerException) as error:
             raise self._gone(error) from error
+
+    def no_space(self, detail):
+        """:returns: what to raise when its disk is full."""
+        self.full.met('The disk of the Docker engine at %s is full: %s'
+                      % (self.url, detail))
+        return exception.NoSpace(detail)
 
     def _gone(self, error):
         """:returns: what to raise when it does not answer."""

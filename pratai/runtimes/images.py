@@ -4,8 +4,8 @@
 The Dockerfile is built, the interpreter in the result is asked what it is,
 and what it answers becomes labels of the image, which is all that the
 ``docker`` runtime driver needs to know. The name is
-``pratai/runtime/NAME:FINGERPRINT``; of several the newest counts, which is
-also ``pratai/runtime/NAME:latest``.
+``pratai/runtime/NAME:FINGERPRINT``; of several the one counts that was made
+or pulled last, which is also ``pratai/runtime/NAME:latest``.
 """
 
 import io

@@ -169,6 +169,5 @@ def too_large(error):
 
 def no_space(reason):
     """:returns: the exception for a disk that is full."""
-    return exception.SandboxError(
-        'There is no room on the disk of this node: %s.' % reason,
-        code='platform.no_space')
+    return exception.NoSpace(
+        'There is no room on the disk of this node: %s.' % reason)

@@ -112,7 +112,7 @@ class DockerDriver(base.RuntimeDriver):
             images = self.engine.api.images(filters={
                 'label': docker_runtimes.RUNTIME})
         found = {}
-        for image in sorted(images, key=lambda image: image['Created']):
+        for image in sorted(images, key=docker_runtimes.order):
             runtime = docker_runtimes.runtime_of(image)
             if runtime is not None:
                 found[runtime['name']] = runtime
@@ -373,6 +373,8 @@ class DockerDriver(base.RuntimeDriver):
         warnings = list(self._problems) + list(self.network.problems)
         if self.engine.away is not None:
             warnings.append(self.engine.away)
+        warnings += [trouble.warning for trouble in (
+            self.engine.full, self.registry.trouble) if trouble.lasts()]
         return {'isolation': 'docker', 'limits': limits,
                 'available': self.engine.away is None,
                 'warnings': warnings}

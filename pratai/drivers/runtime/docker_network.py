@@ -63,7 +63,7 @@ class Network:
                 self._ensure_bridge()
                 if self.options.network_rules:
                     self._ensure_rules()
-            except exception.EngineUnavailable:
+            except exception.NodeUnavailable:
                 raise
             except exception.SandboxError as error:
                 self.problems = ['Functions that use the network cannot run: '

@@ -82,6 +82,8 @@ class Runners:
             return self._write(name, self._compile(image, interpreter))
         except exception.EngineUnavailable:
             raise
+        except exception.NoSpace:
+            return self.source      # until there is room
         except (exception.SandboxError, OSError, ValueError) as error:
             self._failed.add(name)
             LOG.warning('%s of %s does not compile the runner, its instances '
@@ -127,9 +129,7 @@ def runtime_of(image):
     """
     labels = image.get('Labels') or {}
     name = labels.get(RUNTIME)
-    tagged = re.compile('(.*/)?pratai/runtime/%s:[^/]+$' % re.escape(
-        name or '.'))
-    tags = [tag for tag in image.get('RepoTags') or [] if tagged.match(tag)]
+    tags = tags_of(image)
     if not name or not tags:
         return None
     version = labels.get(docker_engine.LABEL + 'version', '')
@@ -146,3 +146,21 @@ def runtime_of(image):
             'properties': {'image': image['Id'], 'reference': tags[0],
                            'interpreter': interpreter,
                            'flags': interpreters.flags(version)}}
+
+
+def order(image):
+    """:returns: what images of one runtime sort by; the last one counts.
+
+    That is the one that was made or pulled last by pratai-manage, which may
+    be one from before: the engine makes nothing twice.
+    """
+    return ('pratai/runtime/%s:latest' % image['Labels'][RUNTIME]
+            in tags_of(image), image['Created'])
+
+
+def tags_of(image):
+    """:returns: the names that an image has as that of a runtime."""
+    name = (image.get('Labels') or {}).get(RUNTIME)
+    tagged = re.compile('(.*/)?pratai/runtime/%s:[^/]+$' % re.escape(
+        name or '.'))
+    return [tag for tag in image.get('RepoTags') or [] if tagged.match(tag)]

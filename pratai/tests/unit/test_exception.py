@@ -19,6 +19,7 @@ class TestRemote(base.TestCase):
                                    retry_after=1),
                 exception.BuildError('build.no_main', 'd'),
                 exception.SandboxError('e'),
+                exception.NoSpace('e'),
                 exception.Invalid('f', code='payload.too_deep')):
             try:
                 raise error

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds on an engine that all tests of a process share."""
 
+import asyncio
+from concurrent import futures
 import contextlib
 import os
 import shutil
 import tempfile
+import time
 import uuid
 
 import docker
@@ -15,6 +18,8 @@ from pratai.drivers import docker_engine
 from pratai.drivers.builder import base as builder_base
 from pratai.drivers.builder import docker as docker_builder
 from pratai.drivers.runtime import docker as docker_driver
+from pratai.executor import attempts
+from pratai.executor import instances
 from pratai.tests import base
 from pratai.tests.integration import base as integration
 from pratai.tests.integration import engine
@@ -33,8 +38,8 @@ class TestCase(base.TestCase):
     def setUp(self):
         super().setUp()
         integration.cannot(self, engine.why_not())
-        self.useFixture(fixtures.FakeLogger())
-        self.server = docker_base.shared(network=True, uplink=True)
+        self.logger = self.useFixture(fixtures.FakeLogger())
+        self.server = self.make_server()
         inside = self.server.inside()
         inside.__enter__()
         self.addCleanup(inside.__exit__, None, None, None)
@@ -48,6 +53,9 @@ class TestCase(base.TestCase):
         self.engine = docker_engine.Engine(self.server.url, 120)
         self.api = self.engine.api
         runtimes.provide(self.engine, self.runtime)
+
+    def make_server(self):
+        return docker_base.shared(network=True, uplink=True)
 
     def options(self, group='builder', **values):
         for name, value in values.items():
@@ -89,6 +97,55 @@ class TestCase(base.TestCase):
             self.api.remove_container(container, force=True)
         self.assertEqual(0, code, said)
         return said
+
+    @contextlib.asynccontextmanager
+    async def attempts(self):
+        """:returns: context manager of (Attempts, the list of what they
+            report), with instances as an executor has them."""
+        reports = []
+        with futures.ThreadPoolExecutor(2) as threads:
+            started = instances.Instances(
+                self.conf, self.builder.runtime_driver, self.offered, 8192,
+                threads)
+            try:
+                yield attempts.Attempts(
+                    self.conf, started, reports.append, 'node', 'life',
+                    self.fail), reports
+            finally:
+                await started.stop()
+                await asyncio.gather(*started._starts)
+
+    def version(self, image):
+        """:returns: what an executor knows of the version of an image."""
+        return {'id': image['id'], 'image': image, 'memory': 128, 'cpus': 1,
+                'timeout': 30, 'network': False, 'isolation': 'request',
+                'concurrency': 10, 'runtime': self.runtime,
+                'project_id': 'p', 'function_id': 'f'}
+
+    async def assertWaits(self, code, version):
+        """Nobody can start the version now; who asks for it comes again."""
+        attempt = {'id': 'queued', 'attempt': 1, 'payload': '1'}
+        async with self.attempts() as (executor, reports):
+            executor.submit(version, attempt)
+            try:
+                await executor.serve(version, 'waits', b'1', time.time())
+                self.fail('It was run')
+            except exception.Unavailable as error:
+                self.assertEqual((503, code, 5), (
+                    error.status, error.code, error.retry_after))
+            # Not at once, or it would be sent here again and again.
+            self.assertEqual([], reports)
+            while not reports:
+                await asyncio.sleep(0.05)
+            self.assertEqual([('queued', 'queued', False, code)], [
+                (one['id'], one['status'], one['lost'], one['code'])
+                for one in reports])
+
+    async def assertRuns(self, version):
+        async with self.attempts() as (executor, _):
+            result = await executor.serve(version, 'waits', b'1', time.time())
+            self.assertEqual(('succeeded', '1'),
+                             (result['status'], result['response']), result)
 
     def images(self, kind):
         """:returns: names of the images of a kind that this test made."""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import asyncio
 import os
 import socket
 import tempfile
@@ -36,6 +37,11 @@ class RegistryTestCase(base.BuilderTestCase):
     def nobody_has(self, reference):
         """Remove an image from the engine."""
         self.api.remove_image(reference, force=True)
+
+    def warnings(self):
+        return [text for text in
+                self.builder.runtime_driver.describe()['warnings']
+                if 'registry' in text]
 
     def uploads(self):
         return [path for method, path in self.front.seen
@@ -103,7 +109,7 @@ class TestRegistry(RegistryTestCase):
         self.options('registry', attempts=2)
         self.front.failures = ALWAYS
         error = self.assertRaises(
-            exception.SandboxError, self.builder.registry.ensure,
+            exception.RegistryUnavailable, self.builder.registry.ensure,
             image['reference'])
         self.assertEqual('platform.registry', error.code)
         self.assertIn('500', error.detail)
@@ -111,8 +117,14 @@ class TestRegistry(RegistryTestCase):
         error = self.assertRaises(exception.SandboxError, self.build)
         self.assertEqual('platform.registry', error.code)
         self.assertEqual([], self.containers())
+        # Once, and that it is back.
+        said = self.logger.output
+        self.assertEqual(1, said.count('The registry does not'), said)
+        self.assertEqual(1, len(self.warnings()))
         self.front.failures = 0
         self.builder.registry.ensure(image['reference'])
+        self.assertIn('is back', self.logger.output)
+        self.assertEqual([], self.warnings())
 
     def test_is_not_there(self):
         image = self.build()
@@ -121,10 +133,20 @@ class TestRegistry(RegistryTestCase):
         self.front.server.server_close()
         self.options('registry', attempts=2)
         error = self.assertRaises(
-            exception.SandboxError, self.builder.registry.ensure,
+            exception.RegistryUnavailable, self.builder.registry.ensure,
             image['reference'])
         self.assertEqual('platform.registry', error.code)
         self.assertIn('refused', error.detail)
+
+    def test_requests_wait_for_it(self):
+        image = self.build()
+        self.nobody_has(image['reference'])
+        self.options('registry', attempts=2)
+        self.front.failures = ALWAYS
+        asyncio.run(self.assertWaits('platform.registry',
+                                     self.version(image)))
+        self.front.failures = 0
+        asyncio.run(self.assertRuns(self.version(image)))
 
     def test_is_nowhere(self):
         name = self.builder.images.function('0' * 32)
@@ -141,6 +163,8 @@ class TestRegistry(RegistryTestCase):
         error = self.assertRaises(exception.SandboxError, self.build)
         self.assertEqual('platform.registry', error.code)
         self.assertIn('(1 attempts)', error.detail)
+        # Who has the wrong one is not to wait until that changes.
+        self.assertNotIsInstance(error, exception.NodeUnavailable)
         path = os.path.join(self.folder, 'password')
         with open(path, 'w') as target:
             target.write('secret\n')

@@ -17,8 +17,8 @@ from pratai import exception
 from pratai.drivers import docker_engine
 from pratai.drivers.builder import docker_launcher
 from pratai.drivers.builder import images
-from pratai.drivers.builder import jail
 from pratai.drivers.runtime import container
+from pratai.drivers.runtime import docker_runtimes
 
 LOG = logging.getLogger(__name__)
 
@@ -39,10 +39,12 @@ class Images(images.Places):
 
     def __init__(self, conf, driver, registry):
         super().__init__(conf)
+        self.driver = driver
         self.engine = driver.engine
         self.node = driver.node
         self.registry = registry
         self.patience = max(PATIENCE, 2 * conf.builder.timeout)
+        self._superseded = {}       # id of a runtime's image: seen since when
 
     def layer(self, key):
         """:returns: name of the image of a layer."""
@@ -92,12 +94,12 @@ class Images(images.Places):
         with tempfile.SpooledTemporaryFile(
                 IN_MEMORY, dir=os.path.dirname(folder)) as archive:
             pack(folder, place, archive)
-            with self._errors('make the image %s' % name):
+            with self.engine.errors('make the image %s' % name):
                 made = api.create_container(
                     base, command=['-'], network_disabled=True,
                     labels=dict(labels, **{KIND: docker_launcher.BUILD}))
             try:
-                with self._errors('make the image %s' % name):
+                with self.engine.errors('make the image %s' % name):
                     api.put_archive(made['Id'], '/', archive)
                     repository, _, tag = name.rpartition(':')
                     api.commit(made['Id'], repository, tag, changes=[
@@ -106,9 +108,6 @@ class Images(images.Places):
                 with self.engine.errors('remove a container'):
                     api.remove_container(made['Id'], v=True, force=True)
 
-    def _errors(self, doing):
-        return _Errors(self.engine, doing)
-
     def remove(self, version_id):
         if not images.ID.match(version_id):
             return
@@ -116,11 +115,11 @@ class Images(images.Places):
         self.registry.delete(name)
         self._untag(name)
 
-    def _untag(self, name):
+    def _untag(self, name, force=True):
         """Remove an image, and what only it needed."""
         try:
             with self.engine.errors('remove the image %s' % name):
-                self.engine.api.remove_image(name, force=True)
+                self.engine.api.remove_image(name, force=force)
         except exception.ImageMissing:
             pass
         except exception.EngineUnavailable:
@@ -148,6 +147,7 @@ class Images(images.Places):
             if '/' + FUNCTION in '/' + name and version_id not in known:
                 self._untag(name)
         self._collect_layers()
+        self._collect_runtimes()
         self._remove_left_over()
         self.sweep()
 
@@ -166,6 +166,30 @@ class Images(images.Places):
                 if held and key not in self._needed_layers():
                     LOG.info('Removing layer %s: nobody needs it', key)
                     self._untag(self.layer(key))
+
+    def _collect_runtimes(self):
+        """Remove runtimes that have a successor, and of which nothing is
+        made that there is still: neither functions nor layers."""
+        found = self._images('runtime', {})
+        newest = {runtime['properties']['image']
+                  for runtime in self.driver.runtimes()}
+        with self.engine.errors('list images'):
+            parents = {image['ParentId']
+                       for image in self.engine.api.images(all=True)}
+        former = {image['Id']: docker_runtimes.tags_of(image)
+                  for image in found if image['Id'] not in newest}
+        # NOTE: the age of an image does not tell since when there is a newer
+        # one, which builds that run may not know yet.
+        now = time.monotonic()
+        self._superseded = {name: self._superseded.get(name, now)
+                            for name in former}
+        for name, tags in former.items():
+            if (now - self._superseded[name] < self.grace
+                    or name in parents):
+                continue
+            for tag in tags:
+                LOG.info('Removing %s: there is a newer one', tag)
+                self._untag(tag, force=False)
 
     def _needed_layers(self):
         return {image['Labels'].get(LABEL + 'layer')
@@ -193,24 +217,6 @@ class Images(images.Places):
                 if one['Created'] <= oldest:
                     self.engine.api.remove_container(
                         one['Id'], v=True, force=True)
-
-
-class _Errors:
-    """As Engine.errors, but a full disk is told apart."""
-
-    def __init__(self, engine, doing):
-        self.context = engine.errors(doing)
-
-    def __enter__(self):
-        self.context.__enter__()
-
-    def __exit__(self, *found):
-        try:
-            return self.context.__exit__(*found)
-        except exception.SandboxError as error:
-            if 'no space left on device' in error.detail.lower():
-                raise jail.no_space(error.detail[:200]) from error
-            raise
 
 
 def pack(folder, place, target):

@@ -128,6 +128,43 @@ class TestCommand(base.TestCase):
             self.new_build(runtime='own'), lambda line: None)
         self.assertEqual('hello', self.run_in(image, 'cat', '/greeting'))
 
+    def test_superseded(self):
+        """They go when nothing is made of them any more."""
+        def make(line):
+            self.define('own', 'COPY greeting /greeting\n' + line)
+            self.manage('runtime', 'build', 'own', '--quiet')
+            return images.Images(self.engine).list()['own']['fingerprint']
+
+        def there():
+            return {tag.rpartition(':')[2] for image in self.api.images(
+                'pratai/runtime/own') for tag in image['RepoTags']}
+
+        first = make('ENV NUMBER=1\n')
+        self.builder = self.new_builder()
+        others = set(self.offered) - {'own'}
+        image = self.builder.build(self.new_build(runtime='own'),
+                                   lambda line: None)
+        second, third = make('ENV NUMBER=2\n'), make('ENV NUMBER=3\n')
+        self.assertEqual({first, second, third, 'latest'}, there())
+        self.builder.images.grace = 600
+        self.builder.collect([image['id']])
+        self.assertEqual({first, second, third, 'latest'}, there())
+        self.builder.images.grace = 0
+        self.builder.collect([image['id']])
+        self.assertEqual({first, third, 'latest'}, there())
+        self.assertEqual('hello', self.run_in(image, 'cat', '/greeting'))
+        # The engine makes nothing twice: what counts is older now.
+        self.assertEqual(first, make('ENV NUMBER=1\n'))
+        self.new_builder()
+        self.assertEqual(first, self.offered['own']['fingerprint'])
+        self.builder.collect([image['id']])
+        self.assertEqual({first, 'latest'}, there())
+        last = make('ENV NUMBER=4\n')
+        self.builder.collect([])
+        self.assertEqual({last, 'latest'}, there())
+        self.new_builder()
+        self.assertEqual({'own'} | others, set(self.offered))
+
     def test_enable_and_disable(self):
         self.manage('db', 'sync')
         self.conf.set_override('connection', 'sqlite:///%s/db' % self.folder,

@@ -98,9 +98,12 @@ def payload(body, most_depth):
     except _NotFinite as error:
         raise exception.Invalid('JSON has no %s.' % error,
                                 code='payload.not_json') from error
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise exception.Invalid('The body is not JSON: %s.' % error,
                                 code='payload.not_json') from error
+    except ValueError as error:
+        # An integer of thousands of digits, of which Python says more.
+        raise _too_large_a_number() from error
     if not isinstance(content, dict) or 'payload' not in content:
         raise exception.Invalid(
             'The body has to be a JSON object with a "payload".',
@@ -117,5 +120,9 @@ def _dump(value):
         # Halves of surrogate pairs are JSON, but not UTF-8.
         return json.dumps(value, separators=(',', ':')).encode()
     except ValueError as error:
-        raise exception.Invalid('A number of the payload is too large.',
-                                code='payload.not_json') from error
+        raise _too_large_a_number() from error
+
+
+def _too_large_a_number():
+    return exception.Invalid('A number of the body is too large.',
+                             code='payload.not_json')

@@ -6,6 +6,7 @@ of its progress. Where one takes a ``query``, that is ``all_projects``.
 """
 
 import json
+import math
 import os
 import re
 import sys
@@ -115,12 +116,18 @@ def parse_json(text, source):
     def refuse(constant):
         raise ValueError('%s is not a JSON value' % constant)
 
+    def finite(number):
+        if math.isinf(float(number)):
+            raise ValueError('%s is too large a number' % number)
+        return float(number)
+
     try:
-        return json.loads(text, parse_constant=refuse)
+        return json.loads(text, parse_constant=refuse, parse_float=finite)
     except UnicodeDecodeError:
         reason = 'it is not UTF-8'
     except ValueError as exc:
-        reason = str(exc)
+        # Of an integer of thousands of digits Python says how to read it.
+        reason = str(exc).split(';')[0]
     except RecursionError:
         reason = 'it is nested too deeply'
     raise exceptions.InvalidInput(

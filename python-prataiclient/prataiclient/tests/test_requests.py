@@ -50,6 +50,10 @@ class TestExecute(base.TestCase):
         for text in ('text', '', '{', 'NaN', "{'a': 1}", '[' * 100000):
             self.fails('^--payload is not JSON: .*needs double quotes',
                        *argv, '--payload', text)
+        self.fails('1e999 is too large a number', *argv, '--payload',
+                   '[1e999]')
+        self.fails('has 10000 digits [(]a text', *argv, '--payload',
+                   '1' * 10000)
         self.fails('a.json is not JSON: it is not UTF-8', *argv, '--file',
                    self.path('a.json', b'"\xff"'))
         self.fails('^The standard input is not JSON', *argv, '--file', '-')

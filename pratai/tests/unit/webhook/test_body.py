@@ -28,6 +28,7 @@ class TestPayload(base.BaseTestCase):
             (b'\xff', 'payload.not_json'),
             (b'{"payload": Infinity}', 'payload.not_json'),
             (b'{"payload": 1e999}', 'payload.not_json'),
+            (b'{"payload": %s}' % (b'1' * 10000), 'payload.not_json'),
             (b'{"payload": 1} x', 'payload.not_json'),
             (b'5', 'payload.missing'), (b'{}', 'payload.missing'),
             (b'{"payload": [[[[1]]]]}', 'payload.too_deep'),
@@ -37,6 +38,7 @@ class TestPayload(base.BaseTestCase):
             error = self.assertRaises(exception.Invalid, body.payload, data,
                                       4)
             self.assertEqual(code, error.code)
+            self.assertNotIn('sys.', error.detail)
 
     def test_length(self):
         body.check_length({'CONTENT_LENGTH': '10'}, 10)

@@ -93,10 +93,12 @@ class Attempts:
             result = await self._run(spec, request_id, attempt['attempt'],
                                      attempt['payload'].encode())
         except exception.Unavailable as error:
-            if isinstance(error, exception.NodeUnavailable):
+            away = isinstance(error, exception.NodeUnavailable)
+            if away:
                 # Or it would go back and forth for as long as that lasts.
                 await asyncio.sleep(error.retry_after)
-            self._give_back(spec, attempt, lost=False)
+            self._give_back(spec, attempt, lost=False,
+                            error=error if away else None)
             return
         except exception.PrataiError as error:
             if isinstance(error, exception.BuildError):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """pratai-status: is this installation ready for this release?"""
 
+import logging
 import sys
 
 from oslo_config import cfg
@@ -13,6 +14,8 @@ from pratai.cmd import errors
 
 def main():
     conf = configuration.register(cfg.ConfigOpts())
+    # What it would say of a database is in the results.
+    logging.getLogger('oslo_db').setLevel(logging.CRITICAL)
     with errors.told('pratai-status'):
         return upgradecheck.main(conf, 'pratai', upgrade.Checks(conf),
                                  argv=sys.argv[1:])

@@ -176,8 +176,12 @@ class TestDaemons(Commands, base.TestCase):
                           ('absent://127.0.0.1/x', 'load plugin')):
             self.refused(text, self.started(
                 'conductor', '[database]', 'connection = ' + url))
+        path = os.path.join(self.state_path, 'text')
+        with open(path, 'w') as file:
+            file.write('text')
         for url, text in (
                 ('mysql+pymysql://u:secret@127.0.0.1:1/x', 'not answer'),
+                ('sqlite:///' + path, 'not answer'),
                 ('absent', 'is not a URL')):
             done = self.started('standalone', '[database]',
                                 'connection = ' + url)
@@ -185,5 +189,5 @@ class TestDaemons(Commands, base.TestCase):
             self.assertNotIn('secret', done.stderr)
             done = run('status', '--config-file', os.path.join(
                 self.state_path, 'pratai.conf'), 'upgrade', 'check')
-            self.assertEqual(2, done.returncode)
+            self.assertEqual((2, ''), (done.returncode, done.stderr))
             self.assertIn(text, done.stdout)

@@ -5,6 +5,7 @@ The services are the very ones that run apart elsewhere; what is embedded is
 the database, the transport (:mod:`pratai.inproc`) and the HTTP servers.
 """
 
+from concurrent import futures
 import ipaddress
 import logging
 import os
@@ -94,23 +95,30 @@ class Standalone:
             service.Registration(conf, self._database, binary,
                                  probes=health.probes(conf, broker=False))
             for binary in ('pratai-api', 'pratai-webhook')]
-        # In the order of their start; the end is the other way round, so
-        # that nothing is accepted that nobody is left to record.
-        self._parts = [self._conductor, self._executor, self._webhooks,
-                       *self._registrations, *self._servers]
+        # In the order of their start. Of these the end is the other way
+        # round, so that nothing is accepted that nobody is left to record.
+        self._parts = [self._conductor, self._webhooks, *self._registrations]
 
     def start(self):
         if self._one_cpu:
             # Before there are threads, because they inherit it, but after
             # the drivers: those that start sandboxes keep what they found.
             os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-        for part in self._parts:
+        for part in (*self._parts, self._executor, *self._servers):
             part.start()
 
     def stop(self):
+        # These together: who waits for a function that the executor ends is
+        # answered, and all have the same time of grace.
+        with futures.ThreadPoolExecutor(len(self._servers) + 1) as pool:
+            list(pool.map(self._stop, [*self._servers, self._executor]))
         for part in reversed(self._parts):
-            try:
-                part.stop()
-            except Exception:
-                LOG.exception('%s cannot be stopped in order', part)
+            self._stop(part)
         self._database.dispose()
+
+    @staticmethod
+    def _stop(part):
+        try:
+            part.stop()
+        except Exception:
+            LOG.exception('%s cannot be stopped in order', part)

@@ -161,7 +161,7 @@ class Attempts:
                       if isinstance(error, exception.BuildError)
                       else _platform_error(error.code, error.detail))
         if result['status'] is None:
-            result = _platform_error(result['code'], result['detail'])
+            result['status'] = states.ERROR
         self._report(dict(record, **result))
         return result
 

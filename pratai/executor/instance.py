@@ -313,6 +313,11 @@ class Instance:
             self._on_death(self)
         await self.stop()
 
+    def lose_calls(self):
+        """What runs is lost, whatever its end looks like from here on."""
+        for current in list(self._calls):
+            current.instance_gone()
+
     async def stop(self):
         """Kill everything in the sandbox and remove what it had."""
         self.dead = True
@@ -328,8 +333,7 @@ class Instance:
                     self._threads, self._driver.stop, sandbox)
             except Exception:
                 LOG.exception('Cannot stop instance %s', self.id)
-        for current in list(self._calls):
-            current.instance_gone()
+        self.lose_calls()
         if self._dir_fd is not None:
             os.close(self._dir_fd)
             self._dir_fd = None

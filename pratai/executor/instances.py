@@ -267,7 +267,9 @@ class Instances:
             self._drop(one)
 
     async def stop(self):
-        """Stop all of them."""
+        """Stop all of them; what they run is lost, not failed."""
         doomed = list(self._instances.values())
         self._instances.clear()
+        for one in doomed:
+            one.lose_calls()
         await asyncio.gather(*(one.stop() for one in doomed))

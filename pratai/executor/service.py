@@ -31,6 +31,8 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds between looks for instances that were idle for too long.
 EXPIRE_INTERVAL = 5.0
+#: For those whose instance has just been ended to be told.
+END_SECONDS = 5.0
 
 
 def node_memory(conf):
@@ -94,8 +96,7 @@ class ExecutorService:
         self._driver.reconcile()
         self._socket = self._listen()
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._prepare(),
-                                         self._loop).result()
+        self._run(self._prepare())
         self._reporter.start()
         self._server = rpc.Server(self._transport, rpc.EXECUTOR,
                                   self._conf.host, self._manager)
@@ -127,6 +128,9 @@ class ExecutorService:
     def _run_loop(self):
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
+
+    def _run(self, coroutine):
+        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     async def _prepare(self):
         self._instances = instances.Instances(
@@ -249,18 +253,21 @@ class ExecutorService:
         self._collect.stop()
         grace = self._conf.executor.shutdown_grace
         self._beat.run_once()
-        asyncio.run_coroutine_threadsafe(
-            self._attempts.drain(grace), self._loop).result()
+        self._run(self._attempts.drain(grace))
         self._server.stop()
         self._stopped.set()
         self._builds.stop()
+        # What still runs ends with its instance, and is told and reported
+        # like all that ends.
+        self._run(self._instances.stop())
+        self._run(self._attempts.drain(END_SECONDS))
         self._reporter.stop(grace)
         self._beat.stop()
         try:
             self._conductor.leave(self._conf.host, self._incarnation)
         except Exception as error:
             LOG.warning('No conductor takes the goodbye: %s', error)
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        self._run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._threads.shutdown()
@@ -270,4 +277,5 @@ class ExecutorService:
         self._http.should_exit = True
         self._http.force_exit = True
         await self._http_task
+        # One may have been on its way.
         await self._instances.stop()

@@ -7,7 +7,6 @@ import shutil
 import socket
 
 from oslotest import base
-import requests
 
 from pratai.tests.functional import standalone
 
@@ -248,17 +247,20 @@ class TestStop(base.BaseTestCase):
                          self.outcome(waits))
         self.assertNothingRuns()
 
-    def test_but_not_when_its_caller_is_gone(self):
+    def test_but_not_when_its_caller_waits(self):
         function = self.pratai.create('asks', ASKS, network=True, type='sync')
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(self.pratai.post, function, self.port)
             self.accept()
             self.pratai.stop()
-            self.assertRaises(requests.ConnectionError, waiting.result)
+            answer = waiting.result()
+        self.assertGreater(float(answer.headers['X-Pratai-Duration']), 500)
+        self.assertEqual((500, 'platform.instance_lost'), (
+            answer.status_code, answer.json()['code']))
         self.pratai.start()
-        request, = self.pratai.get('/v1/requests')['requests']
-        self.assertEqual(('error', None, 1, 'platform.attempt_lost'),
-                         self.outcome(request['id']))
+        self.assertEqual(
+            ('error', None, 1, 'platform.instance_lost'),
+            self.outcome(answer.headers['X-Pratai-Request-Id']))
         self.assertNothingRuns()
 
     def assertNothingRuns(self):

@@ -4,6 +4,7 @@
 import contextlib
 import dataclasses
 import os
+import secrets
 import signal
 import socket
 import time
@@ -17,6 +18,8 @@ ACCEPT_TIMEOUT = 10.0
 #: Seconds after which the log is read while the request runs. Until then it
 #: gathers in the pipe, which saves quick requests a third of the work here.
 WATCH_LOG = 0.05
+#: Bits of the number of a call: all languages have integers of that size.
+NUMBER_BITS = 53
 CUT = '\n[the log was cut here: it is longer than %d bytes]\n'
 PIPE_CHUNK = 65536
 
@@ -63,8 +66,12 @@ class Call:
         self.done = loop.create_future()
         self._instance = instance
         self._request = request
+        # NOTE: earlier requests had the same connection, and what they left
+        # may write to it still. It cannot guess this one's number.
+        self._number = secrets.randbits(NUMBER_BITS)
         self._loop = loop
         self._reader = frames.Reader(request.max_response)
+        self._reusable = True
         self._log = bytearray()
         self._dropped = False
         self._connection = None
@@ -91,7 +98,8 @@ class Call:
         request = self._request
         frame = frames.pack(
             {'request_id': request.id, 'attempt': request.attempt,
-             'timeout': request.timeout}, request.payload)
+             'timeout': request.timeout, 'call': self._number},
+            request.payload)
         try:
             sent = connection.send(frame)
         except BlockingIOError:
@@ -178,14 +186,21 @@ class Call:
             self._end_of_connection()
             return
         try:
-            for header, body in self._reader.feed(data):
-                self._frame(header, body)
+            received = self._reader.feed(data)
         except frames.ProtocolError as error:
             self._kill()
             self._finish(Outcome(
                 states.FAILED, 'function.crashed',
                 'The function wrote to the connection of its runner (%s).'
                 % error))
+            return
+        ours = [(header, body) for header, body in received
+                if header.get('call') == self._number]
+        if len(ours) < len(received):
+            # Others write to it: this is the last request that it gets.
+            self._reusable = False
+        for header, body in ours:
+            self._frame(header, body)
 
     def _frame(self, header, body):
         kind = header.get('type')
@@ -197,6 +212,8 @@ class Call:
             if self._watching and self._timer is not None:
                 self._timer.cancel()
                 self._start_timeout()
+        elif kind == 'last':
+            self._reusable = False
         elif kind == 'result' and self._ending is None:
             if header.get('status') == states.SUCCEEDED:
                 outcome = Outcome(states.SUCCEEDED, response=body)
@@ -209,7 +226,8 @@ class Call:
                     outcome.detail = '%s. The function may use %d MB.' % (
                         outcome.detail.rstrip('.'),
                         self._instance.spec['memory'])
-            self._finish(outcome, reusable=True)
+            self._finish(outcome,
+                         reusable=self._reusable and self._reader.empty)
 
     def _timed_out(self):
         self._end_by_kill(

@@ -40,6 +40,11 @@ class Reader:
         self._max_body = max_body
         self._buffer = bytearray()
 
+    @property
+    def empty(self):
+        """Whether the last frame was complete."""
+        return not self._buffer
+
     def feed(self, data):
         """:returns: the (header, body) that are complete with ``data``.
 

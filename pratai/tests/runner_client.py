@@ -3,6 +3,7 @@
 
 import json
 import os
+import random
 import select
 import socket
 import struct
@@ -99,24 +100,38 @@ class Request:
         self.connection.connect(os.path.join(instance.run_dir, 'runner.sock'))
         self.pid = None
         self.log = None
+        self.number = None
+        self.last = False
 
     def send(self, payload=None, body=None, timeout=30):
         if body is None:
             body = json.dumps(payload).encode()
         self.log = Log()
-        header = {'request_id': 'f' * 32, 'attempt': 1, 'timeout': timeout}
+        self.number = random.getrandbits(53)
+        header = {'request_id': 'f' * 32, 'attempt': 1, 'timeout': timeout,
+                  'call': self.number}
         socket.send_fds(self.connection, [b'R'], [self.log.writer])
         self.connection.sendall(frame(header, body))
         self.log.start()
-        header, _ = read_frame(self.connection)
+        header, _ = self._read()
         if header['type'] != 'started':
             raise AssertionError(header)
         self.pid = header['pid']
 
+    def _read(self):
+        """:returns: the next frame that is about this request."""
+        while True:
+            header, body = read_frame(self.connection)
+            if header.get('call') != self.number:
+                continue
+            if header['type'] != 'last':
+                return header, body
+            self.last = True
+
     def result(self):
         """Wait for the result, or for word of the death of the child."""
         try:
-            header, body = read_frame(self.connection)
+            header, body = self._read()
         except (Closed, ConnectionResetError):
             return Result(self.pid, log=self.log,
                           exited=self.instance.exited(self.pid))
@@ -136,6 +151,8 @@ class Instance:
 
     def __init__(self, run_dir, start, configuration, listener=None):
         self.run_dir = run_dir
+        self.reuses = configuration['isolation'] == 'instance'
+        self.idle = []
         self.frames = []
         with socket.socket(socket.AF_UNIX) as control:
             path = os.path.join(run_dir, 'control.sock')
@@ -158,19 +175,23 @@ class Instance:
         self.text = body.decode()
 
     def request(self, payload=None, **kwargs):
-        """Run one request on a connection of its own.
+        """Run one request on a connection that no other one uses.
 
         One that ends before the request was started has run nothing.
         """
         for attempt in range(5):
-            request = Request(self)
+            request = self.idle.pop() if self.idle else Request(self)
             try:
                 request.send(payload, **kwargs)
-                return request.result()
-            except (Closed, ConnectionResetError):
-                pass
-            finally:
+                result = request.result()
+            except (Closed, ConnectionError):
                 request.close()
+                continue
+            if self.reuses and result.header and not request.last:
+                self.idle.append(request)
+            else:
+                request.close()
+            return result
         raise AssertionError('no child takes a request')
 
     def send(self, **header):
@@ -190,4 +211,6 @@ class Instance:
             self.frames.append(read_frame(self.control)[0])
 
     def close(self):
+        for request in self.idle:
+            request.close()
         self.control.close()

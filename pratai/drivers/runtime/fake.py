@@ -216,10 +216,12 @@ class _Runner(threading.Thread):
             return False
         log, = fds
         try:
-            _, body = runner.read_frame(connection.fileno())
-            connection.sendall(runner.frame({'type': 'started', 'pid': pid}))
+            header, body = runner.read_frame(connection.fileno())
+            call = json.loads(header)['call']
+            connection.sendall(runner.frame(
+                {'type': 'started', 'pid': pid, 'call': call}))
             _LOCAL.log = log
-            answer = self._run(body)
+            answer = self._run(call, body)
         finally:
             _LOCAL.log = None
             os.close(log)
@@ -229,7 +231,7 @@ class _Runner(threading.Thread):
             connection.sendall(answer)
         return not killed
 
-    def _run(self, body):
+    def _run(self, call, body):
         code = 'function.failed'
         try:
             payload = json.loads(body)
@@ -241,7 +243,7 @@ class _Runner(threading.Thread):
             response = json.dumps(value, allow_nan=False).encode()
             most = self._config['max_response']
             if len(response) <= most:
-                return runner.frame(runner.SUCCEEDED, response)
+                return runner.frame(runner.SUCCEEDED % call, response)
             code = 'function.response_too_large'
             detail = ('The response has %d bytes; %d are allowed.'
                       % (len(response), most))
@@ -256,7 +258,7 @@ class _Runner(threading.Thread):
             else:
                 _write(_LOCAL.log, traceback.format_exc())
         return runner.frame({'type': 'result', 'status': 'failed',
-                             'code': code, 'detail': detail})
+                             'code': code, 'detail': detail, 'call': call})
 
 
 class FakeDriver(base.RuntimeDriver):

@@ -39,19 +39,22 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
 SCHED_BATCH, SCHED_RESET_ON_FORK = 3, 0x40000000
 SIGKILL, SIGSTOP, SIGCONT, SIG_DFL = 9, 19, 18, 0
 SIGCHLD = signal.SIGCHLD
+WALL = 0x40000000           # wait for whatever was made with clone(), too
 
 MAX_HEADER = 1 << 16
 MAX_BODY = 1 << 28
 MAX_DETAIL = 1000
 SEND_SECONDS = 10           # for the executor to take a control frame
 SWEEP_SECONDS = 2           # for left-over processes to be gone
+LEFT_SECONDS = 0.5          # the same, while a caller waits for its answer
+LOOK_SECONDS = 1            # between looks for those that got away from that
 RETRY_SECONDS = 0.02        # until the next try to fork
 BACKLOG = 1024
 RESERVE = 32 << 20          # bytes to report with that memory has run out
 THREAD_STACK = 2 << 20      # a thread's stack counts as memory in full
 WARM_UPS = 10
 CLEAN = 90                  # exit code of a child that gave its answer
-SUCCEEDED = b'{"type":"result","status":"succeeded"}'
+SUCCEEDED = b'{"type":"result","status":"succeeded","call":%d}'
 LENGTHS = struct.Struct('!II')
 
 
@@ -419,6 +422,7 @@ class Child(object):
         self.base = base            # directory for all that it writes
         self.accepted = False       # else it rehearses
         self.served = 0
+        self.nudged_at = 0
         self.pid = os.getpid()
         self.function = runner.function
 
@@ -471,8 +475,9 @@ class Child(object):
         ours, theirs = _socket.socketpair(_socket.AF_UNIX,
                                           _socket.SOCK_STREAM, 0)
         ours_fd, theirs_fd = ours.fileno(), theirs.fileno()
-        data = frame(b'{"request_id":"0","attempt":1,"timeout":60}',
-                     b'{"a":[1,"b",null]}')
+        data = frame(
+            b'{"request_id":"0","attempt":1,"timeout":60,"call":12345678}',
+            b'{"a":[1,"b",null]}')
         if PY2:
             _multiprocessing.sendfd(ours_fd, self.runner.null)
             os.write(ours_fd, data)
@@ -512,7 +517,9 @@ class Child(object):
         return connection
 
     def receive(self, connection, fd):
-        """:returns: (fd of the log, payload), or None at the end."""
+        """:returns: (fd of the log, number of the call, payload), or None
+            at the end.
+        """
         if PY2:
             # NOTE: recvfd() takes the byte too, but cannot tell the end.
             if not retry(connection.recv, 1, _socket.MSG_PEEK):
@@ -526,32 +533,92 @@ class Child(object):
                 raise Closed('not a request')
             log, = struct.unpack_from('i', ancillary[0][2])
             data = data[1:]
-        return log, read_frame(fd, data)[1]
+        header, body = read_frame(fd, data)
+        return log, decode(header.decode('utf-8')).get('call', 0), body
 
     def serve_one(self, connection, fd):
-        """:returns: whether there was a request."""
+        """:returns: whether there was a request, and there may be more."""
         request = self.receive(connection, fd)
         if request is None:
             return False
-        log, body = request
+        log, call, body = request
         try:
             os.getcwd()
         except OSError:                 # some function cleaned up in /tmp
             self.make_directory(self.base)
         write_all(fd, frame(
-            ('{"type":"started","pid":%d}' % self.pid).encode('ascii')))
+            b'{"type":"started","pid":%d,"call":%d}' % (self.pid, call)))
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)
-        answer = self.run(body)
+        answer = self.run(call, body)
+        self.end_forked()
         self.flush()
         if self.runner.once:
             self.leave_nothing()
-        else:
-            os.dup2(self.runner.null, 1)        # the log ends here
-            os.dup2(self.runner.null, 2)
+            write_all(fd, answer)
+            return False
+        os.dup2(self.runner.null, 1)            # the log ends here
+        os.dup2(self.runner.null, 2)
+        alone = self.end_left()
+        if not alone:
+            answer = frame({'type': 'last', 'call': call}) + answer
         write_all(fd, answer)
-        return True
+        if alone:
+            self.nudge()
+        return alone
+
+    def end_forked(self, status=None):
+        """End if we are not the process that was asked.
+
+        Then a function forked us and did not end what it forked: it came
+        back into code that is not meant for two.
+
+        :param status: as sys.exit() takes it.
+        """
+        if os.getpid() != self.pid:
+            self.flush()
+            os._exit(status if isinstance(status, int)
+                     else status is not None)
+
+    def end_left(self):
+        """Kill the processes that a request left, before it is answered.
+
+        :returns: whether there are none.
+        """
+        if self.pid == self.runner.pid:         # it rehearses
+            return True
+        deadline = None
+        try:
+            while True:
+                try:
+                    buried, _ = os.waitpid(-1, os.WNOHANG | WALL)
+                except OSError:
+                    return True                 # ECHILD, as nearly always
+                now = time.time()
+                if deadline is None:
+                    deadline = now + LEFT_SECONDS
+                elif now > deadline:
+                    return False
+                if not buried:
+                    # What these have below them is ours the next time.
+                    for pid in children(self.pid):
+                        kill(pid, SIGKILL)
+                    time.sleep(0.0005)
+        except Exception:       # no memory, or no descriptors, to find them
+            return False
+
+    def nudge(self):
+        """Have the runner look for processes that are not below us.
+
+        A function can undo that we are a subreaper, or make processes that
+        are children of our parent. Not for each request: the runner looks
+        once more when it may be nudged again.
+        """
+        now = time.time()
+        if self.accepted and abs(now - self.nudged_at) > LOOK_SECONDS:
+            self.nudged_at = now
+            kill(self.runner.pid, SIGCHLD)
 
     def leave_nothing(self):
         """Remove files outside of our own directory before we answer.
@@ -579,7 +646,7 @@ class Child(object):
         self.accepted = True
         self.mark(b'\1')
         fd = connection.fileno()
-        while self.serve_one(connection, fd) and not self.runner.once:
+        while self.serve_one(connection, fd):
             self.change_directory()
 
     def change_directory(self):
@@ -611,7 +678,7 @@ class Child(object):
             except BaseException:
                 pass
 
-    def run(self, body):
+    def run(self, call, body):
         """:returns: the result frame."""
         runner = self.runner
         code, trace = 'function.failed', None
@@ -621,7 +688,7 @@ class Child(object):
             code = 'function.bad_response'
             response = encode(value)
             if len(response) <= runner.max_response:
-                return frame(SUCCEEDED, response)
+                return frame(SUCCEEDED % call, response)
             code = 'function.response_too_large'
             detail = ('The response has %d bytes; %d are allowed.'
                       % (len(response), runner.max_response))
@@ -632,16 +699,18 @@ class Child(object):
                 runner.allow_reserve()
             elif isinstance(value, SystemExit):
                 code = 'function.exited'
+                self.end_forked(value.code)
             detail = describe(kind, value)
             if code == 'function.bad_response':
                 detail = 'The response is not JSON: ' + detail
             else:
                 self.show(kind, value, trace)
+        self.end_forked(1)
         kind = value = trace = payload = response = None
         if code == 'function.out_of_memory':
             runner.restore_limit()
         return frame({'type': 'result', 'status': 'failed', 'code': code,
-                      'detail': detail})
+                      'detail': detail, 'call': call})
 
     def show(self, kind, value, trace):
         """Print a traceback to the log, without the frame of run()."""
@@ -724,6 +793,7 @@ class Runner(object):
     :ivar helpers: pids of other children that are ours.
     :ivar killed: pids of those whose end the executor waits for.
     :ivar left: paths that children left and that have to be removed.
+    :ivar look_at: when to look for processes that fell to us, or None.
     :ivar kept: directory -> names in it that are to stay. There is an entry
         for temporary directories that are ours alone.
     """
@@ -737,6 +807,7 @@ class Runner(object):
         self.killed = set()
         self.number = 0
         self.retry_at = None
+        self.look_at = None
         self.left = set()
         self.kept = {}
         self.taken_count = 0
@@ -871,12 +942,16 @@ class Runner(object):
         except Unusable as e:
             for stream in self.streams:
                 stream.flush()
+            if os.getpid() != self.pid:         # forked by the import
+                os._exit(1)
             text = e.text
             if not isinstance(text, bytes):
                 text = text.encode('utf-8', 'replace')
             self.send({'type': 'failed', 'code': e.code, 'detail': e.detail},
                       text[-MAX_HEADER:])
             os._exit(1)
+        if os.getpid() != self.pid:
+            os._exit(0)
         return (time.time() - started) * 1000
 
     def start(self):
@@ -1099,7 +1174,7 @@ class Runner(object):
     def unknown_children(self):
         """:returns: pids of children that are not ours: requests left them."""
         if self.proc is None:
-            pids = [pid for pid, parent in processes() if parent == self.pid]
+            pids = children(self.pid)
         else:
             os.lseek(self.proc, 0, 0)
             data = os.read(self.proc, 4096)
@@ -1156,6 +1231,7 @@ class Runner(object):
         kill(-1, SIGCONT)
 
     def bury(self):
+        self.look_at = None
         dead = []
         self.collect(dead)
         clean = self.sweep(dead)
@@ -1239,9 +1315,7 @@ class Runner(object):
         control = b''
         while True:
             try:
-                events = poll.poll(
-                    None if self.retry_at is None else
-                    max(1, (self.retry_at - time.time()) * 1000))
+                events = poll.poll(self.patience())
             except (EnvironmentError, select.error):
                 continue                    # EINTR of 2.7
             for fd, _ in events:
@@ -1250,6 +1324,8 @@ class Runner(object):
                 elif fd == self.wake_reader:
                     os.read(fd, 4096)
                     self.bury()
+                    if not self.once:       # see Child.nudge()
+                        self.look_at = time.time() + LOOK_SECONDS
                 else:
                     try:
                         data = os.read(fd, 65536)
@@ -1258,7 +1334,16 @@ class Runner(object):
                     if not data:
                         self.exit()
                     control = self.handle_control(control + data)
+            if self.look_at is not None and time.time() >= self.look_at:
+                self.bury()
             self.fill()
+
+    def patience(self):
+        """:returns: ms until there is something to do, or None."""
+        times = [at for at in (self.retry_at, self.look_at) if at is not None]
+        if not times:
+            return None
+        return max(1, (min(times) - time.time()) * 1000)
 
 
 def listing(path):
@@ -1273,6 +1358,11 @@ def kill(pid, number):
         os.kill(pid, number)
     except OSError:
         pass
+
+
+def children(parent):
+    """:returns: pids, whichever thread of it made them."""
+    return [pid for pid, above in processes() if above == parent]
 
 
 def processes():

@@ -9,8 +9,10 @@ import time
 import uuid
 
 from pratai import exception
+from pratai.drivers.runtime import base as runtime_base
 from pratai.drivers.runtime import fake
 from pratai.executor import call as calls
+from pratai.executor import frames
 from pratai.executor import instance
 from pratai.executor import instances
 from pratai.tests import base
@@ -107,6 +109,62 @@ class TestFetch(InstancesTestCase):
                                   lambda: self.call(version))
         self.assertEqual('It is not here.', error.detail)
         self.assertEqual([version['id']], self.driver.fetched)
+
+
+class _Talkative(fake._Runner):
+    """Says more than the answer."""
+
+    def _run(self, call, body):
+        return self.say(call, super()._run(call, body))
+
+
+class TalkativeDriver(Driver):
+
+    def start(self, spec):
+        runner = _Talkative(spec.instance_id, spec.run_dir)
+        runner.say = self.say
+        runner.start()
+        return runtime_base.Sandbox(spec.instance_id, os.getpid(), runner)
+
+
+class TestReuse(InstancesTestCase):
+    """Which processes, here threads, get another request."""
+
+    MODULE = ('import threading\n\n\ndef main(payload):\n'
+              '    return threading.current_thread().name\n')
+    FORGED = {'type': 'result', 'status': 'succeeded'}
+
+    def names(self, say):
+        """:returns: the answers to two requests, one after the other."""
+        self.driver = TalkativeDriver(self.conf)
+        self.driver.say = say
+        version = self.version(self.MODULE, isolation='instance')
+
+        async def calls_():
+            return [await self.call(version) for _ in range(2)]
+        names = self.run_in(calls_)
+        self.assertEqual([b'"fake-'] * 2, [name[:6] for name in names])
+        return names
+
+    def test_as_usual(self):
+        first, second = self.names(lambda call, answer: answer)
+        self.assertEqual(first, second)
+
+    def test_not_again(self):
+        for name, say in {
+            'it says so': lambda call, answer: frames.pack(
+                {'type': 'last', 'call': call}) + answer,
+            'forged': lambda call, answer: frames.pack(
+                self.FORGED, b'"forged"') + answer,
+            'forged with a number': lambda call, answer: frames.pack(
+                dict(self.FORGED, call=call ^ 1), b'"forged"') + answer,
+            'after the answer': lambda call, answer: answer + frames.pack(
+                self.FORGED, b'"forged"'),
+            'half a frame': lambda call, answer: answer + b'\0',
+        }.items():
+            with self.subTest(name):
+                first, second = self.names(say)
+                self.assertNotEqual(first, second)
 
 
 class TestRoom(InstancesTestCase):

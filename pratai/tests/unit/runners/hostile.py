@@ -346,6 +346,35 @@ def do_orphans_without_reaper():
     return do_daemons()
 
 
+def do_escape():
+    """A process that is a child of the runner, not of ours."""
+    reader, writer = os.pipe()
+    # clone() with CLONE_PARENT; it shares nothing, so this is a fork.
+    number = {'x86_64': 56, 'aarch64': 220}[os.uname()[4]]
+    if not ctypes.CDLL(None).syscall(number, 0x8000 | signal.SIGCHLD, 0, 0,
+                                     0, 0):
+        os.write(writer, str(os.getpid()).encode())
+        time.sleep(3600)
+        os._exit(0)
+    return [int(os.read(reader, 20))]
+
+
+def do_fall_through(how, seconds=0):
+    """Fork, and let both return.
+
+    :returns: how the other one ended, if we wait for it.
+    """
+    child = os.fork()
+    if child:
+        return None if seconds else os.WEXITSTATUS(os.waitpid(child, 0)[1])
+    time.sleep(seconds)
+    if how == 'raise':
+        raise ValueError('forked')
+    if how == 'exit':
+        sys.exit(3)
+    return 'forked'
+
+
 def do_fork_bomb():
     while True:
         try:
@@ -371,6 +400,11 @@ def do_many_chains(count=10):
     for _ in range(count):
         do_chain_bomb()
     return 'started'
+
+
+def do_deny_ends():
+    """As if there were a child that does not die."""
+    os.waitpid = lambda pid, options: (0, 0)
 
 
 def do_kill_all():

@@ -204,6 +204,20 @@ class Hostile:
     def test_orphans(self):
         self.gone(self.succeeded('orphans_without_reaper'))
 
+    def test_escaped(self):
+        self.need_sandbox()
+        self.gone(self.succeeded('escape'))
+
+    def test_forked_ones_fall_through(self):
+        for how, status in (('return', 0), ('raise', 1), ('exit', 3)):
+            self.assertEqual(status, self.succeeded('fall_through', how=how))
+            # Later, when somebody else is served.
+            self.assertIsNone(self.succeeded('fall_through', how=how,
+                                             seconds=0.2))
+            result = self.do(self.one, 'wait', seconds=0.4)
+            self.assertEqual(('succeeded', None),
+                             (result.status, result.value), result)
+
     def processes(self):
         """:returns: number of processes of the instance."""
         from pratai.drivers.runtime import processes
@@ -336,13 +350,15 @@ class Hostile:
         scratch = os.path.dirname(top)
 
         def nothing_left():
+            # First, because what is in it is moved up.
+            if self.do(self.one, 'look',
+                       paths=[top]).value[top] != 'ENOENT':
+                return False
             found = self.do(self.one, 'listdir', path=scratch).value
             found = [name for name in found if not name.startswith('r')]
             if self.isolated:
                 found += self.do(self.one, 'listdir', path='/dev/shm').value
-            found += self.do(self.one, 'look', paths=[top]).value[top] or \
-                [top]
-            return set(found) == set('ENOENT')
+            return not found
 
         self.until(nothing_left, 'an empty directory')
 

@@ -72,6 +72,20 @@ class Runner:
             self.assertIn('new_module.py', body)
             self.assertNotIn('runner.py', body)
 
+    def test_import_that_forks(self):
+        for line, status in (('pass', 0), ('raise ValueError()', 1)):
+            one = self.ready(text('''
+                import os
+                child = os.fork()
+                if child:
+                    status = os.waitpid(child, 0)[1] >> 8
+                else:
+                    %s
+                def main(payload):
+                    return status
+                ''') % line)
+            self.assertEqual(status, one.request().value)
+
     def test_output_of_the_import(self):
         one = self.ready(text('''
             import logging, sys

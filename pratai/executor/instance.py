@@ -17,6 +17,7 @@ from pratai import exception
 from pratai.drivers.runtime import base as runtime_base
 from pratai.drivers.runtime import listening
 from pratai.executor import call
+from pratai.executor import control
 from pratai.executor import frames
 
 LOG = logging.getLogger(__name__)
@@ -74,15 +75,10 @@ class Instance:
 
         :raises exception.BuildError: the function's code cannot be used:
             no ``main``, or an import that fails or never ends.
-        :raises exception.SandboxError: the platform cannot start it.
+        :raises exception.SandboxError: the platform cannot start it;
+            NodeUnavailable: not on this node, or not now.
         """
-        os.makedirs(self._run_dir, mode=0o700)
-        # NOTE: the socket is reached through its directory's descriptor: a
-        # path of a Unix socket may have 107 bytes only.
-        self._dir_fd = os.open(self._run_dir, os.O_RDONLY | os.O_DIRECTORY)
-        server = await self._loop.create_unix_server(
-            lambda: _Control(self, self._started),
-            self._path('control.sock'))
+        server = await self._listen()
         try:
             if self._driver.sends_listener:
                 self.listener = listening.listen(self._run_dir)
@@ -103,6 +99,24 @@ class Instance:
             if self.listener is not None:
                 self.listener.close()
         self.ready = True
+
+    async def _listen(self):
+        try:
+            os.makedirs(self._run_dir, mode=0o700)
+            # NOTE: the socket is reached through its directory's descriptor:
+            # a path of a Unix socket may have 107 bytes only.
+            self._dir_fd = os.open(self._run_dir,
+                                   os.O_RDONLY | os.O_DIRECTORY)
+            return await self._loop.create_unix_server(
+                lambda: control.Control(self, self._started),
+                self._path('control.sock'))
+        except OSError as error:
+            await self.stop()
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise exception.NoSpace(
+                'There is no room on the disk of this node: %s.'
+                % error.strerror) from error
 
     def _path(self, name):
         return '/proc/self/fd/%d/%s' % (self._dir_fd, name)
@@ -347,65 +361,3 @@ class ImportFailed(exception.BuildError):
     def __init__(self, code, detail, output):
         super().__init__(code, detail)
         self.output = output
-
-
-class _Control(asyncio.Protocol):
-    """The runner's control connection; the first one only."""
-
-    def __init__(self, instance, started):
-        self._instance = instance
-        self._started = started
-        self._reader = frames.Reader(max_body=256 * 1024)
-        self._transport = None
-
-    def connection_made(self, transport):
-        self._transport = transport
-        if self._instance.control is not None:
-            transport.abort()
-            return
-        self._instance.control = self
-        if self._instance.listener is None:
-            self.send(self._instance.configure)
-        else:
-            self._send_listener()
-
-    def _send_listener(self):
-        """The first frame, and with it the socket of requests."""
-        frame = frames.pack(self._instance.configure)
-        with socket.socket(fileno=os.dup(self._transport.get_extra_info(
-                'socket').fileno())) as connection:
-            try:
-                # NOTE: nothing is in its buffer yet, so all of it goes.
-                socket.send_fds(connection, [frame],
-                                [self._instance.listener.fileno()])
-            except OSError:
-                pass    # it is gone; connection_lost() comes
-
-    def send(self, header):
-        if not self._transport.is_closing():
-            self._transport.write(frames.pack(header))
-
-    def close(self):
-        self._transport.abort()
-
-    def data_received(self, data):
-        if self._instance.control is not self:
-            return
-        try:
-            received = self._reader.feed(data)
-        except frames.ProtocolError as error:
-            self._instance.misbehaved(str(error))
-            return
-        for header, body in received:
-            if not self._started.done():
-                self._started.set_result((header, body))
-            else:
-                self._instance.heard(header)
-
-    def connection_lost(self, error):
-        if self._instance.control is not self:
-            return
-        if not self._started.done():
-            self._started.set_result((None, b''))
-        elif self._instance.ready:
-            self._instance.lost_control()

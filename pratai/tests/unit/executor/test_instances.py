@@ -4,6 +4,7 @@
 import asyncio
 from concurrent import futures
 import os
+import subprocess
 import threading
 import time
 import uuid
@@ -111,6 +112,28 @@ class TestFetch(InstancesTestCase):
         self.assertEqual([version['id']], self.driver.fetched)
 
 
+class TestFullDisk(InstancesTestCase):
+
+    def test_another_node_may_have_room(self):
+        if os.getuid():
+            self.skipTest('only root can mount a small disk')
+        version = self.version()
+        self.driver.there.add(version['id'])
+        place = os.path.join(self.state_path, 'run')
+        os.makedirs(place, exist_ok=True)
+        # Room for nothing, and for a directory without a socket.
+        for inodes in (1, 2):
+            subprocess.run(['mount', '-t', 'tmpfs', '-o', 'nr_inodes=%d'
+                            % inodes, 'small', place], check=True)
+            self.addCleanup(subprocess.run, ['umount', '-l', place],
+                            check=True)
+            error = self.assertRaises(exception.NoSpace, self.run_in,
+                                      lambda: self.call(version))
+            self.assertEqual((503, 'platform.no_space'),
+                             (error.status, error.code))
+            self.assertEqual([], os.listdir(place))
+
+
 class _Talkative(fake._Runner):
     """Says more than the answer."""
 
@@ -193,7 +216,7 @@ class TestRoom(InstancesTestCase):
                 await self.call(version, wait=False)
             except exception.Busy as refused:
                 found = refused.code
-            open(self.path, 'w').close()
+            os.mkdir(self.path)
             self.assertEqual(b'1', await first)
             return found
         self.assertEqual(error, self.run_in(calls_))

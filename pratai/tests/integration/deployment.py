@@ -4,6 +4,7 @@
 import datetime
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -14,6 +15,8 @@ from pratai.tests.functional import standalone
 from pratai.tests.integration import daemon
 
 BIN = os.path.dirname(sys.executable)
+ETC = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                   *[os.pardir] * 3, 'etc')
 #: User ids of sandboxes; each executor has some of its own.
 UIDS = 1900000000
 UIDS_EACH = 4096
@@ -57,15 +60,19 @@ class Service(daemon.Daemon):
 
 
 class WSGI(Service):
-    """An application under uWSGI, loaded before its workers are forked: who
-    survives that survives workers that load it themselves as well."""
+    """An application under uWSGI, as the file of etc/pratai has it.
 
-    def __init__(self, name, port, host, options, processes=2, threads=24):
+    :param processes: how many workers.
+    :param preload: load the application before they are forked, as servers
+        that are set up by others may.
+    """
+
+    def __init__(self, name, port, host, options, processes=2, preload=False):
         super().__init__(name, host, options)
         self._disabled = options['healthcheck', 'disable_by_file_path']
         self.port = port
         self._processes = processes
-        self._threads = threads
+        self._preload = preload
 
     @property
     def url(self):
@@ -78,24 +85,59 @@ class WSGI(Service):
     def enable(self):
         os.unlink(self._disabled)
 
+    def prepare(self):
+        super().prepare()
+        with open('/proc/sys/net/core/somaxconn') as file:
+            # More than the machine allows, uWSGI refuses.
+            listen = min(1024, int(file.read()))
+        changed = {'http-socket': '127.0.0.1:%d' % self.port,
+                   'processes': self._processes, 'listen': listen}
+        if self._preload:
+            changed['lazy-apps'] = 'false'
+        with open(os.path.join(ETC, 'pratai',
+                               'uwsgi-%s.ini' % self.binary)) as file:
+            text = file.read()
+        for name, value in changed.items():
+            text, count = re.subn('(?m)^%s = .*$' % name,
+                                  '%s = %s' % (name, value), text)
+            assert count == 1, name
+        self._ini = os.path.join(self.path, 'uwsgi.ini')
+        with open(self._ini, 'w') as file:
+            file.write(text)
+
     def command(self):
-        options = {
-            'module': 'pratai.wsgi.%s:application' % self.binary,
-            'http-socket': '127.0.0.1:%d' % self.port,
-            'processes': self._processes, 'threads': self._threads,
-            'master': True, 'enable-threads': True, 'need-app': True,
-            'single-interpreter': True, 'die-on-term': True,
-            'hook-master-start': 'unix_signal:15 gracefully_kill_them_all',
-            'worker-reload-mercy': 60, 'no-orphans': True,
-            'buffer-size': 65535, 'listen': 128, 'disable-logging': True,
-            'add-header': 'Connection: close',
-            'chunked-input-limit': 16777216, 'virtualenv': sys.prefix}
-        return [os.path.join(BIN, 'uwsgi')] + [
-            '--%s' % name if value is True else '--%s=%s' % (name, value)
-            for name, value in options.items()]
+        return [os.path.join(BIN, 'uwsgi'), '--ini', self._ini,
+                '--virtualenv', sys.prefix]
+
+    def environment(self):
+        return dict(super().environment(), RUNTIME_DIRECTORY=self.path)
 
     def is_ready(self):
-        return get(self.url + '/healthcheck').status_code in (200, 503)
+        answer = get(self.url + '/healthcheck')
+        return answer.status_code in (200, 503) and self._has_loaded()
+
+    def _has_loaded(self):
+        """:returns: whether all workers have loaded the application: one that
+            has not does not stop when it is told to."""
+        with open(self.log, errors='replace') as log:
+            said = log.read().rpartition('*** Starting uWSGI ')[2]
+        workers = re.findall(
+            r'pawned uWSGI worker \d+ \((?:new )?pid: (\d+)', said)
+        loaded = re.findall(r'WSGI app 0 .* ready in .* pid: (\d+)', said)
+        return len(workers) >= self._processes and (
+            self._preload or set(workers) <= set(loaded))
+
+    def reload(self):
+        """Replace worker by worker, as "systemctl reload" does; returns when
+        all are new."""
+        def count():
+            with open(self.log, errors='replace') as log:
+                return log.read().count('chain reloading complete')
+
+        before = count()
+        with open(os.path.join(self.path, 'control'), 'w') as control:
+            control.write('c\n')
+        daemon.until(lambda: count() > before)
 
 
 def get(url, **kwargs):
@@ -111,6 +153,7 @@ class Deployment(fixtures.Fixture):
     :param database: URL of an empty database.
     :param transport: URL of an empty virtual host of a broker.
     :param webhooks: webhook apps, each on a port of its own.
+    :param preload: see WSGI.
     :param options: {(group, name): value} for all of them.
     :param nodes: further options of each executor, in a list.
     :param token: callable that returns an administrator's token, for an API
@@ -122,12 +165,13 @@ class Deployment(fixtures.Fixture):
     PROGRAMS = ('uwsgi',)
 
     def __init__(self, database, transport, conductors=1, executors=1,
-                 webhooks=1, apis=1, options=None, nodes=(), token=None,
-                 wait=True):
+                 webhooks=1, apis=1, preload=False, options=None, nodes=(),
+                 token=None, wait=True):
         super().__init__()
         self._database = database
         self._transport = transport
         self._counts = conductors, executors, webhooks, apis
+        self._preload = preload
         self._more = options or {}
         self._nodes = nodes
         self._token = token
@@ -206,7 +250,8 @@ class Deployment(fixtures.Fixture):
             ('DEFAULT', 'host'): host,
             # Each has its own file that takes it out of the load balancer.
             ('healthcheck', 'disable_by_file_path'): os.path.join(
-                self.path, host + '.disabled')}, **kwargs)
+                self.path, host + '.disabled')}, preload=self._preload,
+            **kwargs)
 
     def _executor(self, number):
         host = 'node%d' % number

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small servers of our own: memcached, a container registry, HAProxy."""
 
+import csv
 import os
+import re
 import socket
 import urllib.request
 
 from pratai.tests.integration import daemon
+from pratai.tests.integration import deployment
 
 
 class Memcached(daemon.Daemon):
@@ -71,42 +74,67 @@ class Registry(daemon.Daemon):
 
 
 class HAProxy(daemon.Daemon):
-    """A load balancer, as in etc/haproxy, but that it says nothing of where
-    callers come from.
+    """The load balancer of etc/haproxy, with other addresses.
 
-    :param backends: {name: ports of servers}.
+    :param servers: {'api': ports of its two servers, 'webhook': those}.
     :ivar ports: {name: where it listens for them}.
     """
 
     NEEDS = {'haproxy': 'haproxy'}
+    _PORTS = {'9998': 'api', '9898': 'webhook'}
 
-    def __init__(self, backends):
+    def __init__(self, servers):
         super().__init__()
-        self._backends = backends
+        self._servers = servers
 
     def prepare(self):
-        ports = daemon.free_ports(len(self._backends))
-        self.ports = dict(zip(self._backends, ports))
-        self._file = os.path.join(self.path, 'haproxy.cfg')
-        with open(self._file, 'w') as file:
-            file.write('defaults\n mode http\n timeout connect 20s\n'
-                       ' timeout check 20s\n'
-                       ' timeout client 60s\n timeout server 60s\n'
-                       ' retries 2\n retry-on conn-failure\n'
-                       ' option redispatch 1\n'
-                       ' option httpchk GET /healthcheck\n'
-                       ' default-server check inter 500ms fall 1 rise 1\n')
-            for name, servers in self._backends.items():
-                file.write('listen %s\n bind 127.0.0.1:%d\n'
-                           ' balance roundrobin\n'
-                           % (name, self.ports[name]))
-                file.writelines(' server %s%d 127.0.0.1:%d\n'
-                                % (name, port, port) for port in servers)
+        self.ports = dict(zip(self._servers,
+                              daemon.free_ports(len(self._servers))))
+        with open(os.path.join(deployment.ETC, 'haproxy',
+                               'pratai.cfg')) as file:
+            text = file.read()
+        text, binds = re.subn(
+            r'(?m)^( +bind ):(\d+)$', lambda match: '%s127.0.0.1:%d' % (
+                match[1], self.ports[self._PORTS[match[2]]]), text)
+        text, servers = re.subn(
+            r'192\.0\.2\.1([12]):(\d+)', lambda match: '127.0.0.1:%d' % (
+                self._servers[self._PORTS[match[2]]][int(match[1]) - 1]), text)
+        assert (binds, servers) == (2, 4), (binds, servers)
+        self._write('pratai.cfg', text)
+        # What is in the usual haproxy.cfg.
+        self._write('haproxy.cfg', 'global\n    stats socket %s\n' %
+                    self._path('stats'))
+
+    def _path(self, name):
+        return os.path.join(self.path, name)
+
+    def _write(self, name, text):
+        with open(self._path(name), 'w') as file:
+            file.write(text)
 
     def command(self):
-        return [self.find('haproxy'), '-db', '-f', self._file]
+        return [self.find('haproxy'), '-db', '-f', self._path('haproxy.cfg'),
+                '-f', self._path('pratai.cfg')]
 
     def is_ready(self):
         for port in self.ports.values():
             socket.create_connection(('127.0.0.1', port), 5).close()
         return True
+
+    def status(self, name, number):
+        """:returns: what it thinks of a server: "UP", "DOWN", or a change
+            of mind such as "UP 1/2".
+
+        :param name: "api" or "webhook".
+        :param number: 0 for the first one.
+        """
+        with socket.socket(socket.AF_UNIX) as stats:
+            stats.settimeout(daemon.PATIENCE)
+            stats.connect(self._path('stats'))
+            stats.sendall(b'show stat\n')
+            with stats.makefile() as answer:
+                rows = list(csv.DictReader(answer))
+        status, = [row['status'] for row in rows
+                   if row['# pxname'] == 'pratai_' + name
+                   and row['svname'] == 'controller%d' % (number + 1)]
+        return status

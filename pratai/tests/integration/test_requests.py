@@ -34,7 +34,9 @@ class Requests:
         self.pratai = self.useFixture(deployment.Deployment(
             self.shared(self.SERVER).database(),
             self.shared(rabbitmq.RabbitMQ).vhost(), conductors=2,
-            executors=2))
+            executors=2,
+            # Nowhere else: it is the harder case, but not the usual one.
+            preload=True))
 
     def test_requests(self):
         self._async()

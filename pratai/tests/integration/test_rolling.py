@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A rolling restart of everything under load: nobody notices."""
 
+import contextlib
+import http.client
 import threading
 import time
 
@@ -12,6 +14,7 @@ from pratai.tests.integration import databases
 from pratai.tests.integration import deployment
 from pratai.tests.integration import rabbitmq
 from pratai.tests.integration import small
+from pratai.tests.integration.keystone import server
 
 SLOW = '''
 import time
@@ -36,7 +39,7 @@ class Caller(threading.Thread):
     def run(self):
         with requests.Session() as session:
             session.trust_env = False
-            while not self._end.wait(0.1):
+            while not self._end.wait(0.3):
                 try:
                     self.results.append(self._call(session))
                 except Exception as error:
@@ -50,14 +53,25 @@ class Caller(threading.Thread):
 
 class TestRolling(base.TestCase):
 
-    NEEDS = (rabbitmq.RabbitMQ, databases.MariaDB, small.HAProxy)
+    NEEDS = (rabbitmq.RabbitMQ, databases.MariaDB, small.HAProxy,
+             server.Cloud)
 
     def setUp(self):
         super().setUp()
+        # Without it, the API answers nobody through a load balancer.
+        keystone = self.shared(server.Cloud)
+        options = {
+            ('api', 'auth_strategy'): 'keystone',
+            # What the file of HAProxy asks for.
+            ('webhook', 'trusted_proxies'): '127.0.0.1/32',
+            ('oslo_middleware', 'enable_proxy_headers_parsing'): True}
+        options.update((('keystone_authtoken', name), value)
+                       for name, value in keystone.options().items())
         self.pratai = self.useFixture(deployment.Deployment(
             self.shared(databases.MariaDB).database(),
             self.shared(rabbitmq.RabbitMQ).vhost(), conductors=2,
-            executors=2, webhooks=2, apis=2))
+            executors=2, webhooks=2, apis=2, options=options,
+            token=lambda: keystone.token('admin')))
         self.proxy = self.useFixture(small.HAProxy({
             'api': [one.port for one in self.pratai.apis],
             'webhook': [one.port for one in self.pratai.webhooks]}))
@@ -68,17 +82,20 @@ class TestRolling(base.TestCase):
     def test_rolling_restart(self):
         queued = self.pratai.create('queued', SLOW)
         waited = self.pratai.create('waited', SLOW, type='sync')
+        self._trust(waited)
 
         def post(session, function, status):
             response = session.post(
                 '%s/function/%s' % (self.url('webhook'), function['id']),
-                json={'payload': 'x'}, timeout=60)
+                json={'payload': 'x'}, timeout=60,
+                headers={'X-Pratai-Token': function['webhook_token']})
             assert response.status_code == status, response.text
             return response.json()
 
         def show(session):
-            response = session.get('%s/v1/functions/%s' % (
-                self.url('api'), queued['id']), timeout=60)
+            response = session.get(
+                '%s/v1/functions/%s' % (self.url('api'), queued['id']),
+                headers=self.pratai.http.headers, timeout=60)
             assert response.status_code == 200, response.text
 
         callers = [
@@ -91,13 +108,14 @@ class TestRolling(base.TestCase):
             caller.start()
         times = {}
         try:
-            self._each(callers, times)
+            self._reload(callers, times)
+            self._restart(callers, times)
         finally:
             for caller in callers:
                 caller.end()
         self.addDetail('times', base.text(repr(times)))
         self.addDetail('services', base.text(self.pratai.logs()))
-        self.assertEqual([[]] * 5, [caller.wrong for caller in callers])
+        self.assertEqual([[]] * 5, [caller.wrong[:3] for caller in callers])
         for caller in callers[:2]:
             self.assertGreater(len(caller.results), 20)
             for answer in caller.results:
@@ -108,30 +126,67 @@ class TestRolling(base.TestCase):
         self.assertEqual([], [one for one in self.pratai.requests()
                               if one['code'] is not None])
 
-    def _each(self, callers, times):
-        for service in (*self.pratai.webhooks, *self.pratai.apis):
+    def _trust(self, function):
+        """Callers are who they are before the load balancer."""
+        def status(address, **headers):
+            connection = http.client.HTTPConnection(
+                '127.0.0.1', self.proxy.ports['webhook'], timeout=60,
+                source_address=(address, 0))
+            with contextlib.closing(connection):
+                connection.request('POST', '/function/' + function['id'],
+                                   body=b'{"payload": 1}', headers=headers)
+                return connection.getresponse().status
+
+        # All of 127.0.0.0/8 is trusted, but for the load balancer itself.
+        self.assertEqual(200, status('127.0.0.2'))
+        self.assertEqual(401, status('127.0.0.1'))
+        self.assertEqual(401, status('127.0.0.1',
+                                     **{'X-Forwarded-For': '127.0.0.2'}))
+        self.assertEqual(200, status('127.0.0.2',
+                                     **{'X-Forwarded-For': '192.0.2.1'}))
+
+    def _apps(self):
+        """:returns: both apps of both controllers, and which one each is."""
+        return [*enumerate(self.pratai.webhooks), *enumerate(self.pratai.apis)]
+
+    def _reload(self, callers, times):
+        for number, service in self._apps():
+            times[service.host, 'begin'] = time.time()
+            service.reload()
+            times[service.host, 'end'] = time.time()
+            # One with a single worker did not answer meanwhile.
+            self._balanced(service, number, 'UP')
+            self._more(callers)
+
+    def _restart(self, callers, times):
+        for number, service in self._apps():
             service.disable()
-            # The load balancer asks every half second.
-            self._more(callers, 2)
+            self._balanced(service, number, 'DOWN')
             times[service.host, 'stop'] = time.time()
             self.assertTrue(service.stop(), service.tail())
+            self._more(callers)
             service.enable()
             service.start(wait=True)
             times[service.host, 'start'] = time.time()
-            self._more(callers, 2)
+            self._balanced(service, number, 'UP')
+            self._more(callers)
         for service in (*self.pratai.conductors, *self.pratai.executors):
             times[service.host, 'stop'] = time.time()
             self.assertTrue(service.stop(), service.tail())
-            self._more(callers, 1)
+            self._more(callers)
             service.start()
             self.pratai.wait()
             times[service.host, 'start'] = time.time()
 
+    def _balanced(self, service, number, status):
+        """Wait until the load balancer knows what became of a service."""
+        daemon.until(lambda: self.proxy.status(
+            service.binary, number) == status)
+
     @staticmethod
-    def _more(callers, seconds):
-        """Let callers go on for so long, and until each had an answer."""
-        time.sleep(seconds)
+    def _more(callers):
+        """Let each of them begin something, and end it."""
         before = [len(caller.results) for caller in callers]
         daemon.until(lambda: all(
-            len(caller.results) > count or caller.wrong
+            len(caller.results) > count + 1 or caller.wrong
             for caller, count in zip(callers, before)))

@@ -9,11 +9,11 @@ import asyncio
 import errno
 import logging
 import os
-import shutil
 import socket
 import time
 
 from pratai import exception
+from pratai.drivers.builder import files
 from pratai.drivers.runtime import base as runtime_base
 from pratai.drivers.runtime import listening
 from pratai.executor import call
@@ -351,7 +351,7 @@ class Instance:
         if self._dir_fd is not None:
             os.close(self._dir_fd)
             self._dir_fd = None
-            shutil.rmtree(self._run_dir, ignore_errors=True)
+            files.remove(self._run_dir)
 
 
 class ImportFailed(exception.BuildError):

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 
 from pratai import exception
+from pratai.drivers.builder import files
 from pratai.drivers.runtime import base
 from pratai.drivers.runtime import bytecode
 from pratai.drivers.runtime import interpreters
@@ -215,7 +216,7 @@ class ProcessDriver(base.RuntimeDriver):
         instance.process.kill()
         self.tails.drop(instance.tail)
         if not self.isolated:
-            shutil.rmtree(instance.scratch, ignore_errors=True)
+            files.remove(instance.scratch)
 
     def inspect(self, sandbox):
         instance = sandbox.private
@@ -235,7 +236,7 @@ class ProcessDriver(base.RuntimeDriver):
         except FileNotFoundError:
             return
         for name in names:
-            shutil.rmtree(os.path.join(path, name), ignore_errors=True)
+            files.remove(os.path.join(path, name))
 
     def describe(self):
         options = self.options

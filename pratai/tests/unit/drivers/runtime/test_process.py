@@ -110,7 +110,7 @@ class TestSandbox(base.RunnerTestCase):
 
     def test_further_paths(self):
         path = os.path.join(self.state_path, 'shared')
-        os.mkdir(path)
+        os.makedirs(path)
         os.chmod(path, 0o755)
         self.assertEqual('ENOENT', self.do(
             self.ready(), 'look', paths=[path]).value[path])
@@ -256,6 +256,18 @@ class Reconcile:
         self.pid = int(self.service.stdout.readline())
         self.identity = processes.identity(self.pid)
 
+    @staticmethod
+    def make_deep(path):
+        """Make a directory that Python's own shutil cannot remove."""
+        os.makedirs(path)
+        place = os.open(path, os.O_RDONLY)
+        for _ in range(1500):
+            os.mkdir('d', dir_fd=place)
+            below = os.open('d', os.O_RDONLY, dir_fd=place)
+            os.close(place)
+            place = below
+        os.close(place)
+
     def lives(self):
         return processes.lives(self.identity)
 
@@ -278,7 +290,7 @@ class Reconcile:
     def test_left_overs(self):
         names = os.listdir(os.path.join(self.state_path, 'sandboxes'))
         self.assertEqual(1, len(names))
-        os.makedirs(os.path.join(self.state_path, 'run', 'old', 'x'))
+        self.make_deep(os.path.join(self.state_path, 'run', 'old'))
         self.service.kill()
         self.service.wait()
         self.until(lambda: not self.lives(), 'end of the program')

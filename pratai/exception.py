@@ -130,6 +130,16 @@ class Unavailable(PrataiError):
         super().__init__(detail, code=code, retry_after=retry_after)
 
 
+class ExecutorClosing(Unavailable):
+    """An executor stops; others may take the call."""
+
+    code = 'executor.closing'
+
+    def __init__(self):
+        super().__init__('The executor takes no more requests.')
+        self.args, self.kwargs = (), {}
+
+
 class Busy(Unavailable):
     """There was no room in time."""
 

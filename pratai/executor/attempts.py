@@ -147,9 +147,7 @@ class Attempts:
         record = {'id': request_id, 'attempt': 1, 'request': row,
                   'payload': payload.decode()}
         if self._closed or self._paused:
-            raise exception.Unavailable(
-                'The executor takes no more requests.',
-                code='executor.closing')
+            raise exception.ExecutorClosing()
         self._hold(request_id, 1, asyncio.current_task())
         try:
             result = await self._run(spec, request_id, 1, payload, record,

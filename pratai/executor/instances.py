@@ -18,6 +18,8 @@ LOG = logging.getLogger(__name__)
 #: How often a request is brought to an instance that ends before it takes it;
 #: what runs beside it may have killed everything there.
 TRIES = 3
+#: Seconds for those that start to give up, when all of them end.
+GIVE_UP_SECONDS = 5
 #: Versions that are known to be retired.
 MOST_RETIRED = 1000
 
@@ -50,6 +52,7 @@ class Instances:
         self._starts = set()
         self._checked = set()
         self._retired = collections.OrderedDict()
+        self._closed = False
         self.memory_used = 0
         self.running = 0
 
@@ -65,6 +68,7 @@ class Instances:
         :returns: (:class:`pratai.executor.call.Outcome`, 'cold' or 'warm')
         :raises exception.Busy: there was no room in time; FunctionBusy:
             because the function runs as often as it may.
+        :raises exception.Unavailable: all of them end.
         :raises exception.SandboxError: no instance can be started.
         :raises exception.BuildError: the function cannot be imported.
         """
@@ -83,6 +87,8 @@ class Instances:
                 return outcome, start
 
     async def _acquire(self, spec, wait):
+        if self._closed:
+            raise exception.ExecutorClosing()
         waiter = _Waiter(spec, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         self._serve()
@@ -189,7 +195,7 @@ class Instances:
             if not isinstance(error, exception.PrataiError):
                 LOG.exception('Cannot start an instance')
                 error = exception.SandboxError(
-                    'The instance cannot be started: %s' % error)
+                    'The instance cannot be started.')
             self._fail(new.spec, error)
         self._serve()
         self._end_retired(new)
@@ -266,10 +272,23 @@ class Instances:
                 and one.id in self._instances):
             self._drop(one)
 
+    async def close(self):
+        """Nothing begins any more; who waits for that is told."""
+        self._closed = True
+        while self._waiters:
+            waiter = self._waiters.pop()
+            if not waiter.future.done():
+                waiter.future.set_exception(exception.ExecutorClosing())
+        for one in (*self._instances.values(), *self._checked):
+            one.give_up(exception.ExecutorClosing())
+
     async def stop(self):
         """Stop all of them; what they run is lost, not failed."""
+        await self.close()
+        for one in self._instances.values():
+            one.lose_calls()
+        if self._starts:
+            await asyncio.wait(self._starts, timeout=GIVE_UP_SECONDS)
         doomed = list(self._instances.values())
         self._instances.clear()
-        for one in doomed:
-            one.lose_calls()
         await asyncio.gather(*(one.stop() for one in doomed))

@@ -256,6 +256,7 @@ class ExecutorService:
         self._run(self._attempts.drain(grace))
         self._server.stop()
         self._stopped.set()
+        self._run(self._instances.close())
         self._builds.stop()
         # What still runs ends with its instance, and is told and reported
         # like all that ends.

@@ -5,6 +5,7 @@ import concurrent.futures
 import os
 import shutil
 import socket
+import time
 
 from oslotest import base
 
@@ -29,6 +30,19 @@ import socket
 def main(port):
     with socket.create_connection(('127.0.0.1', port)) as connection:
         return connection.recv(64).decode()
+'''
+# Said by the executor, or when there is no other one.
+CLOSED = {'executor.closing', 'executor.unavailable'}
+# It is not there yet, as long as nobody answers.
+ASKS_AT_IMPORT = '''
+import socket
+
+with socket.create_connection(('127.0.0.1', %d)) as connection:
+    connection.recv(64)
+
+
+def main(payload):
+    return payload
 '''
 
 
@@ -262,6 +276,43 @@ class TestStop(base.BaseTestCase):
             ('error', None, 1, 'platform.instance_lost'),
             self.outcome(answer.headers['X-Pratai-Request-Id']))
         self.assertNothingRuns()
+
+    def test_who_waits_for_room_is_told_to_go_elsewhere(self):
+        function = self.pratai.create('asks', ASKS, network=True, type='sync',
+                                      limit=1)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            runs = pool.submit(self.pratai.post, function, self.port)
+            self.accept()
+            waits = pool.submit(self.pratai.post, function, self.port)
+            # That it waits cannot be seen; if it does not yet, it is told
+            # the same.
+            time.sleep(1)
+            self.pratai.stop()
+            self.assertEqual([500, 503], [
+                one.result().status_code for one in (runs, waits)])
+        self.assertIn(waits.result().json()['code'], CLOSED)
+        self.pratai.start()
+        self.assertEqual(1, len(self.pratai.get('/v1/requests')['requests']))
+        self.assertNothingRuns()
+
+    def test_what_is_imported_is_not_to_blame(self):
+        module = ASKS_AT_IMPORT % self.port
+        created = self.pratai.post_function('asks', module, network=True,
+                                            type='sync')
+        self.accept().close()
+        path = '/v1/functions/' + created['id']
+        standalone.until(
+            lambda: self.pratai.get(path)['status'] == 'inactive')
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            waits = pool.submit(self.pratai.post, created, 1)
+            self.accept()
+            self.pratai.stop()
+        self.assertEqual(503, waits.result().status_code)
+        self.assertIn(waits.result().json()['code'], CLOSED)
+        self.pratai.start()
+        self.assertEqual([], self.pratai.get('/v1/requests')['requests'])
+        with open(self.pratai.log) as log:
+            self.assertNotIn('Traceback', log.read())
 
     def assertNothingRuns(self):
         self.listener.settimeout(1)

@@ -14,6 +14,7 @@ class TestRemote(base.TestCase):
                 exception.Unavailable('a', code='executor.unavailable'),
                 exception.Unavailable('a', retry_after=None),
                 exception.Busy('b', retry_after=7),
+                exception.ExecutorClosing(),
                 exception.NotFound('function', 'x'),
                 exception.Conflict('c', code='function.building',
                                    retry_after=1),

@@ -162,9 +162,13 @@ def probes(conf, broker=True, keystone=True):
 
 def _look_at_broker(conf):
     problem = None
-    for host, port, _ in rpc.addresses(conf):
+    addresses = rpc.addresses(conf)
+    # One after the other, in less time than it all may take: a node that is
+    # gone may not answer at all, and the next one is well.
+    patience = PATIENCE / (len(addresses) + 1)
+    for host, port, _ in addresses:
         try:
-            socket.create_connection((host, port), PATIENCE).close()
+            socket.create_connection((host, port), patience).close()
             return
         except OSError as error:
             problem = error

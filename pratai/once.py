@@ -26,7 +26,7 @@ class Once(logging.Filter):
         away = any(part in message for part in self._parts)
         if not away and self._back not in message:
             return True
-        if record.created - self._last > OVER:
+        if away and record.created - self._last > OVER:
             self._away = False
         self._last = record.created
         news = away != self._away

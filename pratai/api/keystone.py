@@ -127,8 +127,11 @@ class Protocol(auth_token.AuthProtocol):
         return found
 
     def check(self):
-        """Returns when Keystone answers; raises when it does not."""
-        self._session.get(self._auth.auth_url, authenticated=False)
+        """Returns when Keystone answers, or cannot be asked because it is
+        not told where it is; raises when it does not."""
+        url = getattr(self._auth, 'auth_url', None)
+        if url:
+            self._session.get(url, authenticated=False)
 
 
 def _now():

@@ -115,6 +115,20 @@ class TestHealthcheck(base.DatabaseTestCase):
             'transport_url',
             'rabbit://u:p@127.0.0.1:%d,u:p@127.0.0.1:%d/' % (gone_port, port))
         self.assertEqual(200, self.get().status_int)
+        # Nor does it matter that one does not answer at all.
+        silent = socket.create_server(('127.0.0.1', 0), backlog=0)
+        self.addCleanup(silent.close)
+        address = silent.getsockname()
+        for _ in range(3):
+            waits = socket.socket()
+            self.addCleanup(waits.close)
+            waits.setblocking(False)
+            waits.connect_ex(address)
+        self.conf.set_override(
+            'transport_url',
+            'rabbit://u:p@127.0.0.1:%d,u:p@127.0.0.1:%d/' % (
+                address[1], port))
+        self.assertEqual(200, self.get().status_int)
         listener.close()
         answer = self.get()
         self.assertEqual(503, answer.status_int)

@@ -52,6 +52,7 @@ def transport(conf, url=None):
     """:returns: the way to a broker, for servers and clients.
 
     :param url: instead of the option ``transport_url``.
+    :raises exception.Invalid: that is not a URL.
     """
     # NOTE: 18.3 registers these on the global cfg.CONF only, and then looks
     # for them here.
@@ -59,12 +60,20 @@ def transport(conf, url=None):
                        group='oslo_messaging_metrics')
     conf.register_opts(tracing.oslo_messaging_tracing,
                        group='oslo_messaging_tracing')
-    url = oslo_messaging.TransportURL.parse(conf, url)
+    url = _url(conf, url)
     with_broker = url.transport != 'inproc'
     libraries.messaging(with_broker)
     if with_broker:
         _quieten_rabbit()
     return Transport(conf, url)
+
+
+def _url(conf, url=None):
+    try:
+        return oslo_messaging.TransportURL.parse(conf, url)
+    except (oslo_messaging.InvalidTransportURL, ValueError):
+        # NOTE: a ValueError, of a port, repeats what may be of a password.
+        raise exception.Invalid('transport_url is not a URL.') from None
 
 
 #: What oslo.messaging says of a broker that is away, every second and for
@@ -180,7 +189,7 @@ class _Serializer(oslo_messaging.NoOpSerializer):
 def addresses(conf):
     """:returns: (host, port, user or None) of each node of the broker; none
         for a transport that needs no network."""
-    url = oslo_messaging.TransportURL.parse(conf)
+    url = _url(conf)
     if url.transport not in ('rabbit', 'kombu'):
         return []
     return [(host.hostname or 'localhost', host.port or 5672, host.username)

@@ -16,7 +16,6 @@ from oslo_db import exception as db_exception
 from oslo_policy import policy as oslo_policy
 from oslo_upgradecheck import common_checks
 from oslo_upgradecheck import upgradecheck
-import sqlalchemy as sa
 from sqlalchemy import exc as sa_exc
 from stevedore import driver
 from stevedore import named
@@ -64,15 +63,14 @@ class Checks(upgradecheck.UpgradeCommands):
         return self._database
 
     def _check_schema(self):
-        url = self._conf.database.connection
         try:
-            name = sa.make_url(url).database
+            name = self._db().url.database
             if self._db().is_sqlite and not os.path.exists(name or ''):
                 return _result(['There is no file %s: run pratai-manage db '
                                 'sync.' % name])
             found = migration.version(self._db().engine())
-        except sa_exc.ArgumentError:
-            return _result(['[database] connection is not a URL.'])
+        except exception.Invalid as error:
+            return _result([error.detail])
         except Exception as error:
             return _result(['The database does not answer: %s'
                             % str(error).splitlines()[0]])
@@ -198,14 +196,19 @@ class Checks(upgradecheck.UpgradeCommands):
         except Exception as error:
             failures.append('[keystone_authtoken] cannot be used: %s.'
                             % str(error).rstrip('.'))
-        for host, _, user in rpc.addresses(conf):
+        try:
+            addresses = rpc.addresses(conf)
+        except exception.Invalid as error:
+            addresses = []
+            failures.append(error.detail)
+        for host, _, user in addresses:
             if user in (None, 'guest') and not _is_loopback(host):
                 warnings.append('The broker on %s is used as "guest": make '
                                 'a user for Pratai.' % host)
         if conf.database.connection.startswith('sqlite'):
             warnings.append('The database is SQLite, which is for one '
                             'machine and one process.')
-        elif not _password(conf.database.connection):
+        elif not self._ask(lambda db: db.url.password):
             warnings.append('The user of the database has no password.')
         if '//localhost' in conf.webhook.public_url:
             warnings.append('[webhook] public_url is %s: so say the '
@@ -255,14 +258,6 @@ def _options():
                     (old.group or group, (old.name or option.name).replace(
                         '-', '_')) for old in option.deprecated_opts)
     return known, deprecated
-
-
-def _password(url):
-    """:returns: that of a URL; None for what is no URL."""
-    try:
-        return sa.make_url(url).password
-    except sa_exc.ArgumentError:
-        return None
 
 
 def _keystone(conf):

@@ -4,7 +4,6 @@
 import os
 
 from oslo_db import exception as db_exception
-import sqlalchemy as sa
 from sqlalchemy import exc as sa_exc
 
 from pratai import exception
@@ -32,14 +31,13 @@ def connect(conf, create=False):
     :raises exception.Invalid: it cannot be had.
     """
     database = configured(conf)
-    url = sa.make_url(conf.database.connection)
     if (database.is_sqlite and not create
-            and not os.path.exists(url.database or '')):
+            and not os.path.exists(database.url.database or '')):
         return None
     try:
         database.engine().connect().close()
     except db_exception.DBError as error:
         raise exception.Invalid('The database %s cannot be used: %s' % (
             # Without its password.
-            url.render_as_string(), exception.text(error))) from error
+            database.url.render_as_string(), exception.text(error))) from error
     return database

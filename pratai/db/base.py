@@ -48,6 +48,8 @@ class Base:
     """Transactions of one database.
 
     :param conf: its ``[database]`` group is that of oslo.db.
+    :ivar url: that of ``connection``, parsed.
+    :raises exception.Invalid: there is no URL in an option that takes one.
     """
 
     def __init__(self, conf):
@@ -56,13 +58,16 @@ class Base:
         options = dict(conf.database)
         options.pop('backend', None)
         self._facade.append_on_engine_create(_calm)
+        urls = {name: _url(conf, name)
+                for name in ('connection', 'slave_connection')}
+        self.url = urls['connection']
         self.is_sqlite = conf.database.connection.startswith('sqlite')
         if self.is_sqlite:
             self._facade.append_on_engine_create(sqlite.tune)
         elif conf.database.connection.startswith('mysql'):
             self._facade.append_on_engine_create(_tune_mysql)
-            for name in ('connection', 'slave_connection'):
-                options[name] = _with_charset(options[name])
+            for name, url in urls.items():
+                options[name] = _with_charset(url)
         known = ('connection', 'slave_connection', 'sqlite_synchronous',
                  'mysql_sql_mode', 'mysql_wsrep_sync_wait',
                  'connection_recycle_time', 'max_pool_size', 'max_retries',
@@ -117,12 +122,21 @@ def _is_news(record):
                    for kind in type(error).__mro__)
 
 
+def _url(conf, name):
+    """:returns: the URL in an option of ``[database]``; None if not set."""
+    text = conf.database[name]
+    try:
+        return text and sa.make_url(text)
+    except (sa_exc.ArgumentError, ValueError):
+        # NOTE: a ValueError, of a port, repeats what may be of a password.
+        raise exception.Invalid('[database] %s is not a URL.' % name) from None
+
+
 def _with_charset(url):
     """:returns: the URL of a MySQL or MariaDB with a character set that has
         room for all of Unicode. What is called utf8 there, in oslo.db's
         default and in DevStack, has none beyond three bytes, such as emoji.
     """
-    url = url and sa.make_url(url)
     if not url or url.query.get('charset', 'utf8') not in ('utf8',
                                                            'utf8mb3'):
         return url

@@ -81,12 +81,15 @@ class TestSync(Commands, base.TestCase):
 
     def test_what_is_no_url(self):
         for url, text in (
-                ('foo', 'pratai-manage: [database]connection: '),
+                ('foo', 'pratai-manage: [database] connection is not a URL'),
+                ('mysql+pymysql://u:secret@h:abc/x', 'is not a URL'),
+                ('postgresql://u:secret@h:/x', 'is not a URL'),
                 ('foo://x/y', 'pratai-manage: [database]connection: '),
                 ('mysql+pymysql://u:secret@127.0.0.1:1/x', 'u:***@127.0.0.1')):
             done = run('manage', '--database-connection', url, 'db', 'sync')
             self.refused(text, done)
             self.assertNotIn('secret', done.stderr)
+            self.assertNotIn('abc', done.stderr)
 
     def test_log(self):
         # The steps of migrations are not told.
@@ -171,8 +174,24 @@ class TestDaemons(Commands, base.TestCase):
         self.refused('Failed to load transport driver "absent"', self.started(
             'conductor', 'transport_url = absent://127.0.0.1/'))
 
+    def test_transport_url(self):
+        for url in ('absent', 'rabbit://u:secret@h:x/'):
+            for program in ('conductor', 'executor'):
+                done = self.started(program, 'transport_url = ' + url)
+                self.refused('pratai-%s: transport_url is not a URL.'
+                             % program, done)
+                self.assertNotIn('secret', done.stderr)
+            done = run('status', '--config-file', os.path.join(
+                self.state_path, 'pratai.conf'), 'upgrade', 'check')
+            self.assertEqual((2, ''), (done.returncode, done.stderr))
+            self.assertIn('transport_url is not a URL.', done.stdout)
+
     def test_database(self):
-        for url, text in (('absent', 'Could not parse'),
+        for url, text in (('absent', 'connection is not a URL'),
+                          ('mysql+pymysql://u:secret@h:abc/x',
+                           'connection is not a URL'),
+                          ('sqlite://\nslave_connection = absent',
+                           'slave_connection is not a URL'),
                           ('absent://127.0.0.1/x', 'load plugin')):
             self.refused(text, self.started(
                 'conductor', '[database]', 'connection = ' + url))
@@ -182,7 +201,7 @@ class TestDaemons(Commands, base.TestCase):
         for url, text in (
                 ('mysql+pymysql://u:secret@127.0.0.1:1/x', 'not answer'),
                 ('sqlite:///' + path, 'not answer'),
-                ('absent', 'is not a URL')):
+                ('mysql+pymysql://u:secret@h:abc/x', 'is not a URL')):
             done = self.started('standalone', '[database]',
                                 'connection = ' + url)
             self.refused('the database cannot be prepared', done)

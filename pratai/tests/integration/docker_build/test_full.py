@@ -4,10 +4,11 @@
 import asyncio
 import os
 import shutil
-import subprocess
 import tempfile
 
 from pratai import exception
+from pratai.tests import small_disk
+from pratai.tests.integration import base as integration
 from pratai.tests.integration import engine
 from pratai.tests.integration.docker_build import base
 
@@ -18,6 +19,7 @@ MB = 1 << 20
 class TestFullDisk(base.BuilderTestCase):
 
     def make_server(self):
+        integration.cannot(self, small_disk.why_not())
         # NOTE: named so that, should the tests be killed, its guard removes
         # all of it.
         root = tempfile.mkdtemp(prefix=engine.PREFIX, dir='/tmp')
@@ -25,9 +27,7 @@ class TestFullDisk(base.BuilderTestCase):
         server = engine.Engine(root, network=True)
         self.data = server.path('data')
         os.mkdir(self.data)
-        subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=%dm' % SIZE,
-                        'small', self.data], check=True)
-        self.addCleanup(engine.stop, root)
+        small_disk.mount(self, self.data, 'size=%dm' % SIZE)
         return self.useFixture(server)
 
     def fill(self, left):

@@ -24,6 +24,8 @@ NODE = LABEL + 'node'
 
 POOL = 32               # connections that are kept
 WATCH_SECONDS = 0.5     # between looks whether it is back
+#: Mostly of its disk; the kernel says the same of keys, control groups and
+#: watched files. For all of them waiting may help.
 FULL = re.compile('no space left on device|disk quota exceeded',
                   re.IGNORECASE)
 TROUBLE_SECONDS = 300   # for which trouble is worth a warning
@@ -104,8 +106,8 @@ class Engine:
         self._on_return = on_return
         self._lock = threading.Lock()
         self._api = None
-        self.full = Trouble('The disk of the Docker engine was full a moment '
-                            'ago: instances may not start.')
+        self.full = Trouble('The Docker engine had no room a moment ago: '
+                            'instances may not start.')
 
     @property
     def api(self):
@@ -143,7 +145,7 @@ class Engine:
         :param doing: what is being done, to complete "cannot ...".
         :raises exception.EngineUnavailable: it does not answer.
         :raises exception.ImageMissing: there is no such image.
-        :raises exception.NoSpace: its disk is full.
+        :raises exception.NoSpace: it says that it has no room.
         :raises exception.SandboxError: it refused.
         """
         try:
@@ -161,8 +163,8 @@ class Engine:
             raise self._gone(error) from error
 
     def no_space(self, detail):
-        """:returns: what to raise when its disk is full."""
-        self.full.met('The disk of the Docker engine at %s is full: %s'
+        """:returns: what to raise when it says that it has no room."""
+        self.full.met('The Docker engine at %s says that it has no room: %s'
                       % (self.url, detail))
         return exception.NoSpace(detail)
 

@@ -44,7 +44,7 @@ class TestFullDisk(base.BuilderTestCase):
     def warnings(self):
         return [text for text in
                 self.builder.runtime_driver.describe()['warnings']
-                if 'full' in text]
+                if 'no room' in text]
 
     def test_build(self):
         self.index.wheel('large', files={

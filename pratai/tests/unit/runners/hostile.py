@@ -347,10 +347,15 @@ def do_orphans_without_reaper():
 
 
 def do_escape():
-    """A process that is a child of the runner, not of ours."""
+    """A process that is a child of the runner, not of ours.
+
+    :returns: its id; None where the number of clone() is not known.
+    """
+    number = {'x86_64': 56, 'aarch64': 220}.get(os.uname()[4])
+    if number is None:
+        return None
     reader, writer = os.pipe()
     # clone() with CLONE_PARENT; it shares nothing, so this is a fork.
-    number = {'x86_64': 56, 'aarch64': 220}[os.uname()[4]]
     if not ctypes.CDLL(None).syscall(number, 0x8000 | signal.SIGCHLD, 0, 0,
                                      0, 0):
         os.write(writer, str(os.getpid()).encode())

@@ -18,6 +18,9 @@ from pratai import exception
 from pratai import states
 
 MOST_TICKETS = 1000
+#: Bytes that a payload may have grown by over what callers may send: numbers
+#: are written anew, 1e15 with all its digits for one.
+SPARE = 1024
 #: HTTP status of a final state that is not success.
 STATUS = {states.FAILED: 502, states.TIMEOUT: 504, states.ERROR: 500,
           states.CANCELLED: 409}
@@ -29,7 +32,8 @@ class DataPort:
     :param is_retired: tells whether a version, by its id, is not to be run
         any more.
     :param key: what tickets are signed with.
-    :param max_body: largest payload in bytes.
+    :param max_body: largest payload in bytes, :data:`SPARE` more than what
+        callers may send.
     """
 
     def __init__(self, attempts, is_retired, key, max_body):
@@ -100,7 +104,7 @@ class DataPort:
             if len(body) > self._max_body:
                 raise exception.TooLarge(
                     'The payload is larger than the %d bytes that are '
-                    'allowed.' % self._max_body)
+                    'allowed.' % (self._max_body - SPARE))
         return bytes(body)
 
     @staticmethod

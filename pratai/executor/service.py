@@ -148,7 +148,7 @@ class ExecutorService:
             self._reporter, self._loop)
         config = uvicorn.Config(
             data.DataPort(self._attempts, self._instances.is_retired,
-                          self._key, self._conf.webhook.max_body + 1024),
+                          self._key, self._conf.webhook.max_body + data.SPARE),
             http='httptools', ws='none', lifespan='off', loop='none',
             log_config=None, access_log=False, server_header=False,
             date_header=False, proxy_headers=False,

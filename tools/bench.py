@@ -94,11 +94,14 @@ class Bench:
             '%s=%s' % item for item in values.items())), flush=True)
 
     def load(self, function, callers, amount=None):
-        output = subprocess.run(
-            [sys.executable, '-I', LOAD, self.url(function), str(callers),
-             amount or str(self.seconds / ROUNDS), BODY],
-            check=True, stdout=subprocess.PIPE, text=True).stdout
-        return json.loads(output)
+        return self.load_url(self.url(function), callers, amount, BODY)
+
+    def load_url(self, url, callers, amount, body, *headers):
+        """:returns: what load.py prints."""
+        return json.loads(subprocess.run(
+            [sys.executable, '-I', LOAD, url, str(callers),
+             amount or str(self.seconds / ROUNDS), body, *headers],
+            check=True, stdout=subprocess.PIPE, text=True).stdout)
 
     def rounds(self, loads):
         """Put several loads on it in turns, a few rounds of them.

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A closed-loop HTTP load from one thread, for tools/bench.py.
 
-Each caller sends the same POST again as soon as it has its answer. Prints
-one JSON object: the latencies in ms, the statuses, and the time it all took.
+Each caller sends the same request again as soon as it has its answer: a POST,
+or a GET where the body is empty. Prints one JSON object: the latencies in ms,
+the statuses, and the time it all took.
 
-    load.py URL CALLERS SECONDS|COUNTx BODY
+    load.py URL CALLERS SECONDS|COUNTx BODY [HEADER: VALUE]...
 """
 
 import collections
@@ -65,12 +66,15 @@ class Caller:
         return int(head[9:12])
 
 
-def run(url, callers, seconds, count, body):
+def run(url, callers, seconds, count, body, *headers):
     """:returns: a dict of latencies (ms), statuses and seconds."""
     parts = urllib.parse.urlsplit(url)
-    message = ('POST %s HTTP/1.1\r\nHost: %s\r\n'
-               'Content-Type: application/json\r\nContent-Length: %d\r\n\r\n'
-               '%s' % (parts.path, parts.netloc, len(body), body)).encode()
+    lines = ['%s %s HTTP/1.1' % ('POST' if body else 'GET', parts.path),
+             'Host: ' + parts.netloc, *headers]
+    if body:
+        lines += ['Content-Type: application/json',
+                  'Content-Length: %d' % len(body)]
+    message = '\r\n'.join([*lines, '', body]).encode()
     selector = selectors.DefaultSelector()
     latencies, statuses = [], collections.Counter()
     started = time.perf_counter()
@@ -106,4 +110,4 @@ if __name__ == '__main__':
     by_count = amount.endswith('x')
     print(json.dumps(run(
         sys.argv[1], int(sys.argv[2]), None if by_count else float(amount),
-        int(amount[:-1]) if by_count else None, sys.argv[4])))
+        int(amount[:-1]) if by_count else None, *sys.argv[4:])))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """pratai-standalone: all of Pratai in one process."""
 
+import logging
+import multiprocessing
 import os
-import subprocess
 import sys
 
 from oslo_config import cfg
@@ -39,20 +40,27 @@ def _start(args):
     from pratai import standalone
     os.makedirs(conf.state_path, mode=0o755, exist_ok=True)
     # NOTE: in a process of its own: what migrations import would stay in
-    # memory for as long as this one lives.
-    done = subprocess.run(
-        [sys.executable, '-m', 'pratai.cmd.manage']
-        + [item for path in conf.config_file or ()
-           for item in ('--config-file', path)]
-        + ['db', 'sync'],
-        # Not on the command line: a URL may have a password.
-        env=dict(os.environ,
-                 OS_DATABASE__CONNECTION=conf.database.connection))
-    if done.returncode:
-        raise RuntimeError('the database cannot be prepared, see above')
+    # memory for as long as this one lives. There are no threads yet.
+    child = multiprocessing.get_context('fork').Process(target=_sync,
+                                                        args=(conf,))
+    child.start()
+    child.join()
+    if child.exitcode:      # and it said why
+        sys.exit(child.exitcode)
     server = standalone.Standalone(conf)
     server.start()
     return conf, server
+
+
+def _sync(conf):
+    import alembic.util
+
+    from pratai.cmd import manage
+    for level in manage.LOG_LEVELS:
+        name, _, value = level.partition('=')
+        logging.getLogger(name).setLevel(value)
+    with errors.told('pratai-standalone', alembic.util.CommandError):
+        manage.db_sync(conf)
 
 
 def main():

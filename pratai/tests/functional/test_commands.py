@@ -204,7 +204,7 @@ class TestDaemons(Commands, base.TestCase):
                 ('mysql+pymysql://u:secret@h:abc/x', 'is not a URL')):
             done = self.started('standalone', '[database]',
                                 'connection = ' + url)
-            self.refused('the database cannot be prepared', done)
+            self.refused('database', done)
             self.assertNotIn('secret', done.stderr)
             done = run('status', '--config-file', os.path.join(
                 self.state_path, 'pratai.conf'), 'upgrade', 'check')

@@ -80,7 +80,8 @@ say "Unit tests of the server"
 run_stestr . ./pratai/tests/unit
 
 say "Functional tests of the server"
-run_stestr . ./pratai/tests/functional
+# Three, because these wait for others most of the time.
+run_stestr . ./pratai/tests/functional --concurrency 3
 
 say "Integration tests"
 run_stestr . ./pratai/tests/integration \

@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import functools
+import os
 import random
 import time
 
@@ -179,6 +180,24 @@ def now():
     return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
 
 
+_chances = {}
+
+
+def _chance():
+    """:returns: a generator that no other process has.
+
+    Ids have to differ, and need not be secrets: for the numbers of the system
+    every thread would give the interpreter's lock away. The module's own one
+    would be the same in all workers of a server that forks without Python's
+    knowledge, as uWSGI does.
+    """
+    pid = os.getpid()
+    if pid not in _chances:
+        _chances.clear()
+        _chances[pid] = random.Random()
+    return _chances[pid]
+
+
 def time_ordered_id(moment=None):
     """An id that sorts by time: 48 bits of milliseconds, 80 of chance.
 
@@ -190,9 +209,7 @@ def time_ordered_id(moment=None):
     if moment is not None:
         stamp = int(moment.replace(
             tzinfo=datetime.UTC).timestamp() * 1000)
-    # NOTE: ids have to differ, and need not be secrets. For those of the
-    # system every thread would give the interpreter's lock away.
-    value = (stamp << 80) | random.getrandbits(80)
+    value = (stamp << 80) | _chance().getrandbits(80)
     value = value & ~(0xf << 76) | (7 << 76)
     value = value & ~(0x3 << 62) | (2 << 62)
     return '%032x' % value

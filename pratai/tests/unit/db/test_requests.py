@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import datetime
+import subprocess
+import sys
 
 from oslo_db import exception as db_exception
 import sqlalchemy as sa
@@ -9,6 +11,20 @@ from pratai import exception
 from pratai.db import base as db_base
 from pratai.db import models
 from pratai.tests import base
+
+# PyDLL: with the interpreter's lock held.
+FORKS = '''
+import ctypes, os
+from pratai.db import base
+base.time_ordered_id()
+fork = ctypes.PyDLL(None).fork
+for _ in range(2):
+    if not fork():
+        os.write(1, (base.time_ordered_id() + '\\n').encode())
+        os._exit(0)
+    os.wait()
+os.write(1, base.time_ordered_id().encode())
+'''
 
 
 class TestRequests(base.DatabaseTestCase):
@@ -103,3 +119,11 @@ class TestIds(base.TestCase):
         later = [db_base.time_ordered_id() for _ in range(100)]
         self.assertEqual(100, len(set(later)))
         self.assertLessEqual(before[:12], min(later)[:12])
+
+    def test_forks_that_python_does_not_know_of(self):
+        """As uWSGI makes its workers."""
+        out = subprocess.run([sys.executable, '-c', FORKS], check=True,
+                             capture_output=True, text=True).stdout
+        # Not what they have of the time.
+        ends = [line[16:] for line in out.split()]
+        self.assertEqual(3, len(set(ends)), out)

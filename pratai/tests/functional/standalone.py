@@ -16,6 +16,25 @@ import requests
 
 #: Seconds for what takes one at most, on a machine that is very busy.
 PATIENCE = 120
+# Functions that several tests use. This one takes as long as one says.
+SLEEPY = '''
+import time
+
+
+def main(payload):
+    print('started', flush=True)
+    time.sleep(payload)
+    return 'slept'
+'''
+# Waits for what the test has to say on its port.
+ASKS = '''
+import socket
+
+
+def main(port):
+    with socket.create_connection(('127.0.0.1', port)) as connection:
+        return connection.recv(64).decode()
+'''
 
 
 def free_ports(count):

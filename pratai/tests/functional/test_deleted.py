@@ -21,15 +21,7 @@ time.sleep(600)
 def main(payload):
     return payload
 '''
-SLEEPY = '''
-import time
-
-
-def main(payload):
-    print('started', flush=True)
-    time.sleep(payload)
-    return 'slept'
-'''
+SLEEPY = standalone.SLEEPY
 #: Seconds in which what is deleted ends, far less than it would take.
 SOON = 60
 TABLES = 'builds', 'versions', 'packages', 'functions'

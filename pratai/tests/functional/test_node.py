@@ -12,25 +12,8 @@ from oslotest import base
 from pratai.tests.functional import standalone
 
 ECHO = 'def main(payload):\n    return payload\n'
-SLEEPY = '''
-import time
-
-
-def main(payload):
-    print('started', flush=True)
-    time.sleep(payload)
-    return 'slept'
-'''
-
-# Waits for what the test has to say on its port.
-ASKS = '''
-import socket
-
-
-def main(port):
-    with socket.create_connection(('127.0.0.1', port)) as connection:
-        return connection.recv(64).decode()
-'''
+SLEEPY = standalone.SLEEPY
+ASKS = standalone.ASKS
 # Said by the executor, or when there is no other one.
 CLOSED = {'executor.closing', 'executor.unavailable'}
 # It is not there yet, as long as nobody answers.

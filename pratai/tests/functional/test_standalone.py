@@ -29,15 +29,7 @@ def main(payload):
     calls += 1
     return calls
 '''
-SLEEPY = '''
-import time
-
-
-def main(payload):
-    print('started', flush=True)
-    time.sleep(payload)
-    return 'slept'
-'''
+SLEEPY = standalone.SLEEPY
 
 
 class TestStandalone(base.BaseTestCase):

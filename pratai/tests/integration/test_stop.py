@@ -4,21 +4,14 @@
 import concurrent.futures
 import socket
 
+from pratai.tests.functional import standalone
 from pratai.tests.integration import base
 from pratai.tests.integration import daemon
 from pratai.tests.integration import databases
 from pratai.tests.integration import deployment
 from pratai.tests.integration import rabbitmq
 
-# Waits for what the test has to say on its port.
-ASKS = '''
-import socket
-
-
-def main(port):
-    with socket.create_connection(('127.0.0.1', port)) as connection:
-        return connection.recv(64).decode()
-'''
+ASKS = standalone.ASKS
 
 
 class TestStop(base.TestCase):

@@ -67,7 +67,8 @@ class Caller:
 
 
 def run(url, callers, seconds, count, body, *headers):
-    """:returns: a dict of latencies (ms), statuses and seconds."""
+    """:returns: a dict of latencies (ms), statuses, seconds, and of when it
+        started by time.perf_counter(), which all processes share."""
     parts = urllib.parse.urlsplit(url)
     lines = ['%s %s HTTP/1.1' % ('POST' if body else 'GET', parts.path),
              'Host: ' + parts.netloc, *headers]
@@ -102,7 +103,7 @@ def run(url, callers, seconds, count, body, *headers):
                     caller.close()
                 open_ -= 1
     return {'latencies': latencies, 'statuses': dict(statuses),
-            'seconds': time.perf_counter() - started}
+            'started': started, 'seconds': time.perf_counter() - started}
 
 
 if __name__ == '__main__':

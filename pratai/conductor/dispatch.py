@@ -23,6 +23,9 @@ BACKOFF = 0.5
 #: Seconds from one pass to the next. Nobody waits for an async request to
 #: start, and a pass costs the same for one request as for many.
 LINGER = 0.05
+#: The same while executors have plenty at hand: until they have reported a
+#: quarter of it, or for so many seconds at most.
+LONG_LINGER = 0.1
 #: Seconds from one pass to the next while callers press.
 MOST_PATIENCE = 0.5
 #: Seconds for which what is known of a version is believed: it never
@@ -51,6 +54,9 @@ class Dispatcher:
         self._pressed = pressed
         self._unfit = {}
         self._wake = threading.Event()
+        self._room_again = threading.Event()
+        self._freed = 0
+        self._enough = 1
         self._stopped = False
         self._specs = {}
         self._after = ''
@@ -64,9 +70,18 @@ class Dispatcher:
     def stop(self):
         self._stopped = True
         self._wake.set()
+        self._room_again.set()
         self._thread.join()
 
     def wake(self):
+        self._wake.set()
+
+    def freed(self, count):
+        """Executors have room for so many requests more."""
+        # NOTE: threads may lose a count of each other's: see LONG_LINGER.
+        self._freed += count
+        if self._freed >= self._enough:
+            self._room_again.set()
         self._wake.set()
 
     def refused(self, version_id, host):
@@ -82,9 +97,13 @@ class Dispatcher:
         last = 0.0
         while not self._stopped:
             self._wake.wait(0 if again else self._pause())
+            self._room_again.wait(max(0.0, last + LONG_LINGER
+                                      - time.monotonic()))
             time.sleep(max(0.0, last + LINGER - time.monotonic()))
             self._give_way(last + MOST_PATIENCE)
             self._wake.clear()
+            self._room_again.clear()
+            self._freed = 0
             last = time.monotonic()
             try:
                 again = not self._stopped and self.run_once()
@@ -118,6 +137,7 @@ class Dispatcher:
                 self._refused.pop(key, None)
         functions = self._next_functions()
         if not functions:
+            self._room_again.set()
             return False
         executors = {item['host']: item for item in self._executors()}
         running = self._db.running_counts()
@@ -134,6 +154,9 @@ class Dispatcher:
                     more.append(function_id)
             sent = sent or bool(more)
             functions = more
+        self._enough = sum(running.values()) // 4
+        if not self._enough:
+            self._room_again.set()
         return sent
 
     def _next_functions(self):

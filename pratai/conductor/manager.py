@@ -207,8 +207,9 @@ class ConductorManager:
         for item in results:
             if item['status'] == states.QUEUED and 'version_id' in item:
                 self.dispatcher.refused(item['version_id'], item['host'])
-        if any('request' not in item for item in results):
-            self.dispatcher.wake()
+        freed = sum('request' not in item for item in results)
+        if freed:
+            self.dispatcher.freed(freed)
 
     def _record_each(self, results):
         for item in results:

@@ -77,11 +77,11 @@ say "Checking the sources"
 "$top/tools/lint.sh" || wrong="$wrong sources"
 
 say "Unit tests of the server"
-run_stestr . ./pratai/tests/unit
+run_stestr . ./pratai/tests/unit --concurrency 3
 
 say "Functional tests of the server"
-# Three, because these wait for others most of the time.
-run_stestr . ./pratai/tests/functional --concurrency 3
+# Four, because these wait for others most of the time.
+run_stestr . ./pratai/tests/functional --concurrency 4
 
 say "Integration tests"
 run_stestr . ./pratai/tests/integration \

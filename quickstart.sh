@@ -171,6 +171,7 @@ PYTHON
     printf '\n>>> pratai function-create %s --zip package.zip\n' "$name"
     function_id=$(pratai function-create "$name" --zip package.zip)
     echo "$function_id"
+    run pratai help function-create
     run pratai function-list
     run pratai function-list --only-id -f value
     [[ $(pratai function-list --only-id -f value) = *"$function_id"* ]]

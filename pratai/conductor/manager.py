@@ -20,7 +20,7 @@ CHOICES = 3
 
 
 class ConductorManager:
-    """The only writer of what becomes of requests and builds."""
+    """The only writer of what executors report of requests and builds."""
 
     def __init__(self, conf, database, transport, **options):
         self._conf = conf

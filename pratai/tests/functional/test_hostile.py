@@ -3,15 +3,18 @@
 thing. Each is told clearly, and the next request is served as if nothing had
 been."""
 
-import io
 import json
+import os
 import socket
-import zipfile
 
 from oslotest import base
 
 from pratai.executor import instance
 from pratai.tests.functional import standalone
+from pratai.tests.unit import zips
+
+Member = zips.Member
+MB = 1024 * 1024
 
 # Each function misbehaves when its payload says so, and else answers "fine".
 PROLOGUE = '''
@@ -331,31 +334,56 @@ class TestBodies(Base):
 
 
 class TestPackages(Base):
-    """That they are checked where they come in; the many kinds of bad ones
-    are in unit/test_package.py."""
+    """That they are checked where they come in; more kinds of bad ones are
+    in unit/test_package.py."""
 
     def test_nothing_is_left(self):
-        nested = io.BytesIO()
-        with zipfile.ZipFile(nested, 'w') as archive:
-            archive.writestr('dir/new_module.py', PROLOGUE)
-            archive.writestr('dir/requirements.txt', '')
-        for data, code in [
-            (b'not a zip', 'package.not_a_zip'),
-            (b'', 'package.empty'),
-            (nested.getvalue(), 'package.in_subdirectory'),
-            (b'x' * (11 * 1024 * 1024), 'package.too_large'),
+        store = os.path.join(self.pratai.state_path, 'packages')
+        for name, data, status, code in [
+            ('not a zip', b'not a zip', 400, 'not_a_zip'),
+            ('empty', b'', 400, 'empty'),
+            ('folder', zips.make({'dir/new_module.py': PROLOGUE,
+                                  'dir/requirements.txt': ''}),
+             400, 'in_subdirectory'),
+            ('large', b'x' * (11 * MB), 413, 'too_large'),
             # By the server, and not the application.
-            (b'x' * (12 * 1024 * 1024), 'package.too_large'),
+            ('very large', b'x' * (12 * MB), 413, 'too_large'),
+            ('traversal', zips.good(Member(b'../../x', b'x')),
+             400, 'unsafe_path'),
+            ('backslash', zips.good(Member(b'..\\x', b'x')),
+             400, 'unsafe_path'),
+            ('absolute', zips.good(Member(b'/tmp/x', b'x')),
+             400, 'unsafe_path'),
+            ('link', zips.good(Member(b'x', b'/etc/passwd', mode=0o120777)),
+             400, 'link'),
+            ('linked module', zips.handmade(
+                Member(b'new_module.py', b'/etc/passwd', mode=0o120777),
+                Member(b'requirements.txt')), 400, 'link'),
+            ('device', zips.good(Member(b'x', mode=0o020666)), 400, 'link'),
+            ('twice', zips.good(Member(b'new_module.py', b'other')),
+             400, 'duplicate_name'),
+            ('encrypted', zips.good(Member(b'x', b'secret', flags=1)),
+             400, 'encrypted'),
+            ('bomb', zips.good(Member(b'x', bytes(50 * MB))),
+             413, 'too_large'),
+            ('lying bomb', zips.good(Member(b'x', bytes(50 * MB), size=1)),
+             400, 'corrupt'),
+            ('many', zips.good(*[Member(b'%d' % n) for n in range(999)]),
+             400, 'too_many_files'),
         ]:
             response = self.pratai.http.post(
                 self.pratai.api + '/v1/functions', files={
                     'metadata': (None, '{"name": "a"}', 'application/json'),
                     'zip_file': ('p.zip', data)})
-            self.assertIn(response.status_code, (400, 413))
-            self.assertEqual(code, response.json()['code'])
-            if response.status_code == 413:
+            self.assertEqual(
+                (status, 'package.' + code),
+                (response.status_code, response.json()['code']), name)
+            if 'large' in name:
                 self.assertEqual('The package is larger than 10485760 bytes.',
                                  response.json()['detail'])
+            self.assertEqual([], os.listdir(store), name)
         self.assertEqual([], self.pratai.get('/v1/functions')['functions'])
         good = self.pratai.create('a', PROLOGUE, type='sync')
         self.assertEqual('fine', self.pratai.post(good).json())
+        # That it is where the others would be.
+        self.assertEqual(1, len(os.listdir(store)))

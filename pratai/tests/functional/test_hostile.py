@@ -375,9 +375,8 @@ class TestPackages(Base):
                 self.pratai.api + '/v1/functions', files={
                     'metadata': (None, '{"name": "a"}', 'application/json'),
                     'zip_file': ('p.zip', data)})
-            self.assertEqual(
-                (status, 'package.' + code),
-                (response.status_code, response.json()['code']), name)
+            self.assertEqual(status, response.status_code, name)
+            self.assertEqual('package.' + code, response.json()['code'], name)
             if 'large' in name:
                 self.assertEqual('The package is larger than 10485760 bytes.',
                                  response.json()['detail'])

@@ -28,7 +28,11 @@ class TestWebhook(base.TestCase):
         self.addCleanup(self.keystone.bring_back)
         options = {('api', 'auth_strategy'): 'keystone',
                    ('webhook', 'trusted_networks'): '',
-                   ('webhook', 'cache_seconds'): '0'}
+                   ('webhook', 'cache_seconds'): '0',
+                   # Soon, because a test waits for what it tells.
+                   ('executor', 'heartbeat_interval'): '1',
+                   ('healthcheck', 'backends'):
+                       'pratai_database,pratai_keystone'}
         options.update(
             (('keystone_authtoken', name), value) for name, value in
             self.keystone.options().items())
@@ -53,6 +57,20 @@ class TestWebhook(base.TestCase):
             '%s/v1/functions/%s' % (self.pratai.api, self.function['id']),
             json=changes, timeout=60)
         self.assertEqual(200, response.status_code, response.text)
+
+    def status(self, token):
+        """:returns: what an administrator sees, whose token is known."""
+        response = self.pratai.http.get(
+            self.pratai.api + '/v1/status', timeout=60,
+            headers={'X-Auth-Token': token})
+        self.assertEqual(200, response.status_code, response.text)
+        return response.json()
+
+    def health(self):
+        """:returns: what both servers answer to a load balancer."""
+        return {self.pratai.http.get(url + '/healthcheck',
+                                     timeout=60).status_code
+                for url in (self.pratai.api, self.pratai.webhook)}
 
     def signature(self):
         return 'sha256=' + hmac.new(
@@ -96,9 +114,10 @@ class TestWebhook(base.TestCase):
                 X_Auth_Token=token, **proof).status_code)
 
     def test_keystone_is_not_on_the_way_of_others(self):
-        known, other = [self.keystone.token(name)
-                        for name in ('member', 'manager')]
+        known, other, admin = [self.keystone.token(name)
+                               for name in ('member', 'manager', 'admin')]
         self.assertEqual(200, self.post(X_Auth_Token=known).status_code)
+        standalone.until(lambda: self.status(admin)['status'] == 'ok')
         self.keystone.kill()
         secret = self.function['webhook_token']
         # Each with a token that nobody can be asked about.
@@ -116,8 +135,18 @@ class TestWebhook(base.TestCase):
         self.assertEqual(200, self.post(X_Auth_Token=other).status_code)
         self.assertEqual(200, self.post().status_code)
         self.change(public=False)
+        # Whoever looks is told by each that asks Keystone.
+        standalone.until(lambda: {
+            line.split()[0] for line in self.status(admin)['warnings']
+            if 'Keystone is away' in line
+        } == {'pratai-api', 'pratai-webhook'})
+        self.assertEqual('degraded', self.status(admin)['status'])
+        self.assertEqual({503}, self.health())
         self.keystone.start()
         self.assertEqual(200, self.post(X_Auth_Token=other).status_code)
+        standalone.until(lambda: self.health() == {200})
+        standalone.until(lambda: self.status(admin)['status'] == 'ok')
+        self.assertNotIn('Keystone', str(self.status(admin)['warnings']))
 
     def test_a_trusted_network(self):
         self.pratai.stop()

@@ -182,6 +182,11 @@ class Service(Resource):
     details: dict = None
 
     @property
+    def drained(self):
+        """Whether it has drained, and nothing is left on it."""
+        return bool((self.details or {}).get('drained'))
+
+    @property
     def down_since(self):
         """When one that is down was last heard of; None for one that is up
         and for one that was stopped in order, which is in the list for what

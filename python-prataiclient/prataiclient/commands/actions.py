@@ -257,4 +257,8 @@ def set_service(command, wanted, state, reason=None, wait=False):
             raise exceptions.PrataiError(
                 'The executor on %s does not drain any more: it is %s'
                 % (service.host, service.state))
+        if not service.drained:
+            raise exceptions.PrataiError(
+                'The executor on %s is down, so nothing is known of what '
+                'runs on it' % service.host)
     return service

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import subprocess
 import zipfile
 
 from prataiclient import exceptions
@@ -338,3 +339,33 @@ class TestOthers(base.TestCase):
         self.assertEqual('down', out['services'][0]['status'])
         self.assertEqual('degraded\n', self.ok(
             'cluster-status', '-f', 'value', '-c', 'status'))
+
+    def service(self, **values):
+        """Have an executor that drains."""
+        service = {'id': 'e' * 32, 'binary': 'pratai-executor',
+                   'host': 'node', 'status': 'up', 'state': 'draining',
+                   'details': {'drained': False}, **values}
+        self.server.instead.update({
+            '/v1/services': (200, {}, {'services': [service]}),
+            '/v1/services/' + service['id']: (200, {}, service)})
+
+    def test_drain_and_wait(self):
+        # The last one was drained before it was stopped.
+        for values in ({}, {'status': 'down'}):
+            self.service(details={'drained': True}, **values)
+            out = self.ok('service-drain', 'node', '--wait', '-f', 'json')
+            self.assertIs(True, json.loads(out)['details']['drained'])
+        # Nobody waits for what does not come.
+        for values, expected in (
+                ({'status': 'down'}, '^The executor on node is down'),
+                ({'state': 'enabled'}, 'does not drain any more: it is')):
+            self.service(**values)
+            self.fails(expected, '-q', 'service-drain', 'node', '--wait')
+        self.service()
+        process = self.start('service-drain', 'node', '--wait')
+        self.assertIn('waiting until', process.stderr.readline())
+        with self.assertRaises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        self.service(details={'drained': True})
+        self.assertEqual('', process.communicate()[1])
+        self.assertEqual(0, process.returncode)

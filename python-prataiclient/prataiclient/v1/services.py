@@ -10,6 +10,7 @@ ENABLED = 'enabled'
 DISABLED = 'disabled'
 DRAINING = 'draining'
 STATES = (ENABLED, DISABLED, DRAINING)
+DOWN = 'down'
 
 
 class Services(base.Manager):
@@ -63,12 +64,13 @@ class Services(base.Manager):
     def wait_drained(self, id):
         """Wait until nothing is left on an executor that drains.
 
-        :returns: the Service; not drained where it was enabled meanwhile
+        :returns: the Service; not drained where it was enabled meanwhile,
+            or where it is down, so that nobody tells what is left on it
         """
         for _ in base.pauses(first=0.2):
             service = self.get(id)
-            if (service.state != DRAINING
-                    or (service.details or {}).get('drained')):
+            if (service.state != DRAINING or service.drained
+                    or service.status == DOWN):
                 return service
 
     @staticmethod

@@ -2,6 +2,7 @@
 """A RabbitMQ of our own."""
 
 import itertools
+import json
 import os
 import socket
 
@@ -76,6 +77,16 @@ class RabbitMQ(daemon.Daemon):
         """:returns: the output of rabbitmqctl."""
         return self.run(PROGRAMS + '/rabbitmqctl', '-q', '-n', self._node,
                         *arguments)
+
+    def list(self, what, url, *columns):
+        """What there is in the virtual host of a transport URL.
+
+        :param what: queues, exchanges or bindings.
+        :returns: a dict of the columns for each.
+        """
+        return json.loads(self.ctl('list_' + what, '-p',
+                                   url.rpartition('/')[2], '--formatter',
+                                   'json', *columns))
 
     def vhost(self):
         """:returns: the transport URL of a new, empty virtual host."""

@@ -36,15 +36,16 @@ class TestCalls(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.url = self.shared(rabbitmq.RabbitMQ).vhost()
+        self.broker = self.shared(rabbitmq.RabbitMQ)
+        self.url = self.broker.vhost()
 
     def transport(self):
         conf = cfg.ConfigOpts()
         conf([], project='test')
         return rpc.transport(conf, self.url)
 
-    def server(self, host):
-        server = rpc.Server(self.transport(), TOPIC, host, Endpoint())
+    def server(self, host, topic=TOPIC):
+        server = rpc.Server(self.transport(), topic, host, Endpoint())
         server.start()
         return server
 
@@ -59,6 +60,42 @@ class TestCalls(base.TestCase):
                           server='two')
         self.assertRaises(rpc.Error, client.cast, 'two')
         self.assertEqual(4, client.double(2, server='one'))
+
+    def test_what_the_broker_has(self):
+        """As doc/source/admin/messaging.rst promises it, when nobody has
+        set an option."""
+        topics = (rpc.CONDUCTOR, rpc.EXECUTOR)
+        for topic in topics:
+            self.addCleanup(self.server('one', topic).stop)
+            self.assertEqual(2, Client(self.transport(), topic).double(1))
+        kept = {*topics, *(topic + '.one' for topic in topics)}
+        queues = {one['name']: (one['type'], one['durable'],
+                                one['arguments'])
+                  for one in self.broker.list(
+                      'queues', self.url, 'name', 'type', 'durable',
+                      'arguments')}
+        for name in kept:
+            self.assertEqual(
+                ('quorum', True, [['x-queue-type', 'longstr', 'quorum']]),
+                queues.pop(name), name)
+        # One for replies, and one for what is sent to all, of each.
+        self.assertEqual(
+            [*(topic + '_fanout' for topic in topics), 'reply', 'reply'],
+            sorted(name.rpartition('_')[0] for name in queues))
+        for name, found in queues.items():
+            self.assertEqual(
+                ('classic', False, [['x-expires', 'signedint', 600000]]),
+                found, name)
+        self.assertIn(
+            {'name': 'pratai', 'type': 'topic', 'durable': True},
+            self.broker.list('exchanges', self.url, 'name', 'type',
+                             'durable'))
+        self.assertEqual(
+            {(name, name) for name in kept},
+            {(one['destination_name'], one['routing_key'])
+             for one in self.broker.list(
+                 'bindings', self.url, 'source_name', 'destination_name',
+                 'routing_key') if one['source_name'] == 'pratai'})
 
     def test_no_call_is_lost(self):
         servers = [self.server('one'), self.server('two')]

@@ -50,6 +50,11 @@ class Daemon(fixtures.Fixture):
         for program, package in cls.NEEDS.items():
             if cls.find(program) is None:
                 return '%s is not installed (Debian: %s)' % (program, package)
+        if cls.USER and os.geteuid() == 0:
+            try:
+                subprocess.run(['true'], user=cls.USER, check=True)
+            except OSError as error:
+                return '%s may not run programs here: %s' % (cls.USER, error)
         return None
 
     @classmethod

@@ -70,6 +70,22 @@ def until(what, *args, seconds=PATIENCE):
         time.sleep(0.02)
 
 
+class Listener(fixtures.Fixture):
+    """A port on which functions such as ASKS wait for the test."""
+
+    def _setUp(self):
+        self.socket = socket.create_server(('127.0.0.1', 0))
+        self.addCleanup(self.socket.close)
+        self.socket.settimeout(PATIENCE)
+        self.port = self.socket.getsockname()[1]
+
+    def accept(self):
+        """:returns: the connection of a function that begins to run."""
+        connection, _ = self.socket.accept()
+        self.addCleanup(connection.close)
+        return connection
+
+
 class Standalone(fixtures.Fixture):
     """Started when it is set up; start(), stop() and kill() it again.
 
@@ -142,6 +158,15 @@ class Standalone(fixtures.Fixture):
         self._signal(signal.SIGKILL)
 
     # -- what tests ask of it
+
+    def environ(self):
+        """:returns: a copy of the environment that says nothing of who one
+            is, and has no clouds.yaml and no .curlrc of whoever runs this."""
+        environ = {name: value for name, value in os.environ.items()
+                   if not name.startswith(('OS_', 'CLIFF_'))}
+        environ['HOME'] = environ['XDG_CONFIG_HOME'] = self.state_path
+        environ['no_proxy'] = '*'
+        return environ
 
     def get(self, path, **params):
         """:returns: the JSON of a GET at the API that went well."""

@@ -42,21 +42,30 @@ class TestOpenStackClient(base.BaseTestCase):
         super().setUp()
         if not importlib.util.find_spec('openstackclient'):
             self.skipTest('python-openstackclient is not installed')
-        self.service = self.useFixture(standalone.Standalone())
+        self.service = self.useFixture(standalone.Standalone({
+            ('executor', 'heartbeat_interval'): 0.2}))
         self.directory = self.service.state_path
+
+    def start(self, *argv, url=None):
+        """Start the command; it is stopped when the test ends.
+
+        :returns: its process, with pipes of bytes
+        """
+        process = subprocess.Popen(
+            [OPENSTACK, '--os-auth-type', 'none', '--os-endpoint',
+             url or self.service.api, 'function', *argv],
+            cwd=self.directory, env=self.service.environ(),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        return process
 
     def openstack(self, *argv, stdin=b'', url=None):
         """:returns: exit status, standard output, standard error."""
-        environ = {name: value for name, value in os.environ.items()
-                   if not name.startswith(('OS_', 'CLIFF_'))}
-        # No clouds.yaml of whoever runs this.
-        environ['HOME'] = environ['XDG_CONFIG_HOME'] = self.directory
-        done = subprocess.run(
-            [OPENSTACK, '--os-auth-type', 'none', '--os-endpoint',
-             url or self.service.api, 'function', *argv],
-            input=stdin, capture_output=True, cwd=self.directory,
-            env=environ, timeout=standalone.PATIENCE)
-        return done.returncode, done.stdout.decode(), done.stderr.decode()
+        process = self.start(*argv, url=url)
+        out, err = process.communicate(stdin, timeout=standalone.PATIENCE)
+        return process.returncode, out.decode(), err.decode()
 
     def ok(self, *argv, **kwargs):
         """:returns: what a command that went well has printed."""
@@ -189,6 +198,33 @@ class TestOpenStackClient(base.BaseTestCase):
         self.ok('service', 'set', executor['ID'][:12], '--enable')
         self.fails("only something to --wait for with --drain", 'service',
                    'set', executor['ID'], '--enable', '--wait')
+
+    def test_drain(self):
+        listener = self.useFixture(standalone.Listener())
+        self.create('asks', standalone.ASKS, '--network')
+        executor, = [one for one in self.json('service', 'list')
+                     if one['Binary'] == 'pratai-executor']
+        queued = self.json('execute', 'asks', '--payload',
+                           str(listener.port))
+        connection = listener.accept()
+        draining = self.start('service', 'set', executor['Host'], '--drain',
+                              '--wait', '--reason', 'a new disk')
+        self.assertEqual('waiting until nothing runs on %s ...\n'
+                         % executor['Host'],
+                         draining.stderr.readline().decode())
+        # It is not through with what it does, however long that takes.
+        self.assertRaises(subprocess.TimeoutExpired, draining.wait, 2)
+        connection.close()
+        self.assertEqual((b'', b''), draining.communicate(
+            timeout=standalone.PATIENCE))
+        self.assertEqual(0, draining.returncode)
+        self.assertEqual('succeeded', self.json(
+            'request', 'show', queued['request_id'])['status'])
+        drained, = [one for one in self.json('service', 'list', '--long')
+                    if one['ID'] == executor['ID']]
+        self.assertEqual(('draining', 'a new disk', True), (
+            drained['State'], drained['State Reason'],
+            drained['Details']['drained']))
 
     def test_errors(self):
         path = self.file('echo.zip', standalone.package(ECHO))

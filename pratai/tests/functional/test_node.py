@@ -4,7 +4,6 @@
 import concurrent.futures
 import os
 import shutil
-import socket
 import time
 
 from oslotest import base
@@ -212,16 +211,9 @@ class TestStop(base.BaseTestCase):
         super().setUp()
         self.pratai = self.useFixture(standalone.Standalone({
             ('executor', 'shutdown_grace'): 0.5}))
-        self.listener = socket.create_server(('127.0.0.1', 0))
-        self.addCleanup(self.listener.close)
-        self.listener.settimeout(standalone.PATIENCE)
-        self.port = self.listener.getsockname()[1]
-
-    def accept(self):
-        """:returns: the connection of a function that begins to run."""
-        connection, _ = self.listener.accept()
-        self.addCleanup(connection.close)
-        return connection
+        self.listener = self.useFixture(standalone.Listener())
+        self.accept = self.listener.accept
+        self.port = self.listener.port
 
     def outcome(self, request_id):
         request = self.pratai.finished(request_id)
@@ -298,5 +290,5 @@ class TestStop(base.BaseTestCase):
             self.assertNotIn('Traceback', log.read())
 
     def assertNothingRuns(self):
-        self.listener.settimeout(1)
-        self.assertRaises(TimeoutError, self.listener.accept)
+        self.listener.socket.settimeout(1)
+        self.assertRaises(TimeoutError, self.accept)

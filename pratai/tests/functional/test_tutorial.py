@@ -70,12 +70,8 @@ class TestTutorial(base.BaseTestCase):
 
     def type(self, *argv, status=0):
         """Run a command; :returns: its standard output and error."""
-        environ = {name: value for name, value in os.environ.items()
-                   if not name.startswith(('OS_', 'CLIFF_'))}
-        # No clouds.yaml and no .curlrc of whoever runs this.
-        environ['HOME'] = environ['XDG_CONFIG_HOME'] = self.directory
+        environ = self.service.environ()
         environ['OS_PRATAI_URL'] = self.service.api
-        environ['no_proxy'] = '*'
         environ['PATH'] = os.pathsep.join(
             (os.path.dirname(sys.executable), os.environ['PATH']))
         done = subprocess.run(

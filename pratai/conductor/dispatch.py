@@ -6,6 +6,7 @@ gentle: which functions an executor has just refused.
 """
 
 import logging
+import math
 import threading
 import time
 
@@ -23,8 +24,9 @@ BACKOFF = 0.5
 #: Seconds from one pass to the next. Nobody waits for an async request to
 #: start, and a pass costs the same for one request as for many.
 LINGER = 0.05
-#: The same while executors have plenty at hand: until they have reported a
-#: quarter of it, or for so many seconds at most.
+#: The same while all functions that wait have much in hand: until a quarter
+#: of it is reported, or for so many seconds at most. With several conductors
+#: each hears of a part only.
 LONG_LINGER = 0.1
 #: Seconds from one pass to the next while callers press.
 MOST_PATIENCE = 0.5
@@ -56,7 +58,7 @@ class Dispatcher:
         self._wake = threading.Event()
         self._room_again = threading.Event()
         self._freed = 0
-        self._enough = 1
+        self._enough = math.inf
         self._stopped = False
         self._specs = {}
         self._after = ''
@@ -77,7 +79,7 @@ class Dispatcher:
         self._wake.set()
 
     def freed(self, count):
-        """Executors have room for so many requests more."""
+        """Executors have reported so many requests."""
         # NOTE: threads may lose a count of each other's: see LONG_LINGER.
         self._freed += count
         if self._freed >= self._enough:
@@ -94,7 +96,7 @@ class Dispatcher:
 
     def _loop(self):
         again = failing = False
-        last = 0.0
+        last = -math.inf
         while not self._stopped:
             self._wake.wait(0 if again else self._pause())
             self._room_again.wait(max(0.0, last + LONG_LINGER
@@ -103,7 +105,7 @@ class Dispatcher:
             self._give_way(last + MOST_PATIENCE)
             self._wake.clear()
             self._room_again.clear()
-            self._freed = 0
+            self._freed, self._enough = 0, math.inf
             last = time.monotonic()
             try:
                 again = not self._stopped and self.run_once()
@@ -129,7 +131,8 @@ class Dispatcher:
     def run_once(self):
         """Claim and send what executors have room for.
 
-        :returns: whether anything was sent, so that more may be waiting.
+        :returns: whether some was sent, and there are functions that were
+            not looked at.
         """
         now = time.monotonic()
         for key, until in list(self._refused.items()):
@@ -137,8 +140,9 @@ class Dispatcher:
                 self._refused.pop(key, None)
         functions = self._next_functions()
         if not functions:
-            self._room_again.set()
+            self._look_after(0)
             return False
+        waiting, more_wait = functions, len(functions) == FUNCTIONS
         executors = {item['host']: item for item in self._executors()}
         running = self._db.running_counts()
         room = self._room(executors, running)
@@ -154,10 +158,21 @@ class Dispatcher:
                     more.append(function_id)
             sent = sent or bool(more)
             functions = more
-        self._enough = sum(running.values()) // 4
-        if not self._enough:
+        self._look_after(0 if more_wait else min(
+            self._running(function_id, running) // 4
+            for function_id in waiting))
+        return sent and more_wait
+
+    def _look_after(self, count):
+        """The next pass need not wait once so many are reported."""
+        self._enough = count
+        if self._freed >= count:
             self._room_again.set()
-        return sent
+
+    @staticmethod
+    def _running(function_id, running):
+        return sum(count for (function, _), count in running.items()
+                   if function == function_id)
 
     def _next_functions(self):
         """:returns: functions with requests waiting, from where the last
@@ -185,8 +200,7 @@ class Dispatcher:
         spec = self._current(function_id)
         if spec is None:
             return False
-        mine = sum(count for (function, _), count in running.items()
-                   if function == function_id)
+        mine = self._running(function_id, running)
         hosts = [host for host in placement.order(spec['id'], room)
                  if placement.takes(executors[host], spec)]
         if not hosts:

@@ -17,8 +17,6 @@ RETRY = 1.0
 #: Seconds that the first result waits for company: one commit for many costs
 #: a caller nothing, and the node a lot less than many of one.
 LINGER = 0.05
-#: The same while the node has much more in hand than it has to report.
-LONG_LINGER = 0.1
 #: The same while all of them are of callers who are answered without it.
 LINGER_ANSWERED = 0.15
 
@@ -40,13 +38,10 @@ class Reporter:
     busier the node, the larger the batches.
 
     :param report: ``ConductorAPI.report``.
-    :param in_hand: callable; how many requests this node has not ended yet.
     """
 
-    def __init__(self, report, in_hand=lambda: 0):
+    def __init__(self, report):
         self._report = report
-        self._in_hand = in_hand
-        self._enough = BATCH
         self._results = []
         self._change = threading.Condition()
         self._hurry = False
@@ -64,8 +59,7 @@ class Reporter:
             self._results.append(result)
             hurry = not (self._hurry or _is_answered(result))
             self._hurry = self._hurry or hurry
-            if (hurry or len(self._results) == 1
-                    or len(self._results) >= self._enough):
+            if hurry or len(self._results) in (1, BATCH):
                 self._change.notify()
 
     def pending(self):
@@ -109,15 +103,11 @@ class Reporter:
 
     def _linger(self):
         def is_full():
-            return self._stopped or len(self._results) >= self._enough
+            return self._stopped or len(self._results) >= BATCH
 
         self._change.wait_for(lambda: self._hurry or is_full(),
                               LINGER_ANSWERED)
-        if self._hurry:
-            self._change.wait_for(is_full, LINGER)
-            self._enough = min(BATCH, self._in_hand() // 2)
-            self._change.wait_for(is_full, LONG_LINGER - LINGER)
-            self._enough = BATCH
+        self._change.wait_for(is_full, LINGER if self._hurry else 0)
 
 
 def _is_answered(result):

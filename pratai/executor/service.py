@@ -69,8 +69,7 @@ class ExecutorService:
         self._threads = concurrent.futures.ThreadPoolExecutor(
             8, thread_name_prefix='sandbox')
         self._loop = asyncio.new_event_loop()
-        self._reporter = reporter.Reporter(
-            self._conductor.report, lambda: len(self._attempts.held()))
+        self._reporter = reporter.Reporter(self._conductor.report)
         self._beat = service.Periodic(
             'Heartbeat of pratai-executor', conf.executor.heartbeat_interval,
             self._heartbeat)

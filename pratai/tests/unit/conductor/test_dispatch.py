@@ -30,6 +30,7 @@ class TestPace(base.DatabaseTestCase):
             'pratai.conductor.dispatch.LINGER', 0))
         self.useFixture(fixtures.MonkeyPatch(
             'pratai.conductor.dispatch.LONG_LINGER', 300))
+        self.conf.set_override('service_down_time', 300, 'conductor')
         self.db.service_register(
             'pratai-executor', 'node', LIFE, time.time(),
             {'runtimes': ['python311']}, {'max_running': 100})
@@ -67,3 +68,16 @@ class TestPace(base.DatabaseTestCase):
             self.queue(self.echo)
             self.dispatcher.wake()
             self.assertEqual(1, len(self.sent()))
+
+    def test_one_that_runs_little_does_not_wait_for_others(self):
+        slow = self.built('slow', limit=60)
+        self.queue(slow, 60)
+        self.queue(self.echo, 20)
+        self.start()
+        first = self.sent()
+        while len(first) < 68:
+            first += self.sent()
+        done = [item for item in first
+                if item['version_id'] == self.echo['version_id']]
+        self.end(done[:2])
+        self.assertEqual(2, len(self.sent()))

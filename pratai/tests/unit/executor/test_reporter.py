@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 
-import queue
 import threading
 
 import fixtures
@@ -75,17 +74,3 @@ class TestReporter(base.BaseTestCase):
             [{'id': 'a', 'request': {}}, {'id': 'b'}], 60)
         self.assertTrue(went)
         self.assertEqual([2], batches)
-
-    def test_waits_for_some_while_much_is_in_hand(self):
-        self.useFixture(fixtures.MonkeyPatch(
-            'pratai.executor.reporter.LONG_LINGER', 300))
-        sizes = queue.SimpleQueue()
-        one = reporter.Reporter(lambda results: sizes.put(len(results)),
-                                lambda: 8)
-        one.start()
-        for name in 'abc':
-            one.add({'id': name})
-        self.assertRaises(queue.Empty, sizes.get, timeout=0.5)
-        one.add({'id': 'd'})
-        self.assertEqual(4, sizes.get(timeout=60))
-        one.stop(30)

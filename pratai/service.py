@@ -31,6 +31,8 @@ class Periodic:
         self._function = function
         self._at_once = at_once
         self._stop = threading.Event()
+        # One call after the other: what an older one tells is not news.
+        self._turn = threading.Lock()
         self._failing = False
         self._thread = threading.Thread(target=self._loop, name=name,
                                         daemon=True)
@@ -50,6 +52,10 @@ class Periodic:
 
     def run_once(self):
         """:returns: whether the call went well."""
+        with self._turn:
+            return self._run_once()
+
+    def _run_once(self):
         try:
             self._function()
         except Exception as error:

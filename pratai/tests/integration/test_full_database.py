@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real databases whose disk is full, and has room again."""
 
+import errno
 import os
 
 from pratai.tests import small_disk
@@ -33,9 +34,17 @@ class Small:
     def fill(self):
         path = os.path.join(self.disk, 'filler')
         with open(path, 'wb') as filler:
-            place = os.statvfs(path)
-            os.posix_fallocate(filler.fileno(), 0,
-                               place.f_bavail * place.f_frsize)
+            standalone.until(self._take_all, filler.fileno())
+
+    def _take_all(self, descriptor):
+        place = os.fstatvfs(descriptor)
+        try:
+            os.posix_fallocate(descriptor, 0, place.f_bavail * place.f_frsize)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            return False    # the server has taken some of it meanwhile
+        return True
 
     def make_room(self):
         os.unlink(os.path.join(self.disk, 'filler'))

@@ -33,6 +33,8 @@ LOG = logging.getLogger(__name__)
 EXPIRE_INTERVAL = 5.0
 #: For those whose instance has just been ended to be told.
 END_SECONDS = 5.0
+#: For a pass of a conductor that began before it knew that this one stops.
+SETTLE_SECONDS = 0.2
 
 
 def node_memory(conf):
@@ -254,6 +256,9 @@ class ExecutorService:
         grace = self._conf.executor.shutdown_grace
         self._beat.run_once()
         self._run(self._attempts.drain(grace))
+        # What a conductor sends that looked before it could know is given
+        # back; without us it would count as lost.
+        time.sleep(SETTLE_SECONDS)
         self._server.stop()
         self._stopped.set()
         self._run(self._instances.close())

@@ -74,11 +74,12 @@ class TestBubblewrap(base.BaseTestCase):
         self.restart(ABSENT, 'auto')
         self.assertIn(REASON, self.warnings())
         self.assertIn('Functions are not isolated', self.warnings())
-        # Where the interpreter is for root only, it waits for a sandbox.
+        # Where the interpreter is for root only, it waits for a sandbox;
+        # elsewhere it may have begun when the service stops.
         accepted = self.pratai.post(function, 'x').json()['request_id']
         self.restart(self.link, 'auto')
         self.assertNotIn('ubblewrap', self.warnings())
-        self.assertEqual(('succeeded', 'x', 1), self.outcome(accepted))
+        self.assertEqual(('succeeded', 'x'), self.outcome(accepted)[:2])
 
     def test_it_goes_while_the_service_runs(self):
         function = self.pratai.create('echo', ECHO)

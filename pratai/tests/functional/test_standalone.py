@@ -3,6 +3,7 @@
 
 import concurrent.futures
 import os
+import sqlite3
 import subprocess
 import sys
 
@@ -245,6 +246,21 @@ class TestStandalone(base.BaseTestCase):
         request = self.pratai.get('/v1/requests/' + request_id)
         self.assertEqual(('succeeded', 1),
                          (request['status'], request['attempt']))
+
+    def test_a_stop_at_the_very_beginning_is_no_failure(self):
+        function = self.pratai.create('echo', ECHO)
+        for _ in range(2):
+            request_id = self.pratai.post(
+                function, 'x').json()['request_id']
+            self.pratai.stop()
+            self.pratai.start()
+            self.assertEqual('succeeded',
+                             self.pratai.finished(request_id)['status'])
+        database = sqlite3.connect(
+            os.path.join(self.pratai.state_path, 'pratai.sqlite'))
+        self.addCleanup(database.close)
+        self.assertEqual([(0,), (0,)], database.execute(
+            'SELECT failures FROM requests').fetchall())
 
     def test_one_at_a_time_on_a_port(self):
         done = subprocess.run(

@@ -6,6 +6,7 @@ A sandbox gets one group (version 2) or one a controller (version 1) below
 writing 0 into each of the ``procs`` files before it becomes the sandbox.
 """
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -140,36 +141,38 @@ class Cgroups:
             _tidy(path)
 
     def _set_up(self):
-        self.bases = {}
-        self.controllers = set()
         if os.path.exists(os.path.join(self.root, 'cgroup.controllers')):
-            self._unified(self.root, self.parent, self.name)
+            bases, controllers = self._unified()
         else:
-            for controller in self.wanted:
-                self._version1(self.root, controller, self.parent, self.name)
-        if not self.controllers:
-            raise OSError('no control group controllers in %s' % self.root)
+            bases = self._version1()
+            controllers = set(bases)
+        if not controllers:
+            raise FileNotFoundError('no control group controllers in %s'
+                                    % self.root)
+        # Whole, because other threads make groups at the same time.
+        self.bases, self.controllers = bases, controllers
 
-    def _version1(self, root, controller, parent, name):
-        hierarchy = os.path.join(root, controller)
-        if not os.path.exists(os.path.join(hierarchy, 'cgroup.procs')):
-            return
-        base = os.path.join(hierarchy, (parent or 'pratai').strip('/'), name)
-        os.makedirs(base, exist_ok=True)
-        self.bases[controller] = base
-        self.controllers.add(controller)
+    def _version1(self):
+        bases = {}
+        for controller in self.wanted:
+            hierarchy = os.path.join(self.root, controller)
+            if not os.path.exists(os.path.join(hierarchy, 'cgroup.procs')):
+                continue
+            base = os.path.join(
+                hierarchy, (self.parent or 'pratai').strip('/'), self.name)
+            os.makedirs(base, exist_ok=True)
+            bases[controller] = base
+        return bases
 
-    def _unified(self, root, parent, name):
-        if not parent:
-            parent = _delegated(root) or 'pratai'
-        path = root
-        for part in [p for p in parent.split('/') if p] + [name, None]:
+    def _unified(self):
+        parent = self.parent or _delegated(self.root) or 'pratai'
+        path = self.root
+        for part in [p for p in parent.split('/') if p] + [self.name, None]:
             self._delegate(path)
             if part is not None:
                 path = os.path.join(path, part)
                 os.makedirs(path, exist_ok=True)
-        self.bases['unified'] = path
-        self.controllers = set(self.wanted).intersection(
+        return {'unified': path}, set(self.wanted).intersection(
             _read(os.path.join(path, 'cgroup.subtree_control')).split())
 
     def _delegate(self, path):
@@ -183,11 +186,14 @@ class Cgroups:
         control = os.path.join(path, 'cgroup.subtree_control')
         try:
             _write(control, text)
+        except FileNotFoundError:
+            raise               # the last sandbox took it with it
         except OSError:
             # NOTE: a group either holds processes or divides its means. In
             # one that is delegated to us, its processes are ours to move.
             leaf = os.path.join(path, 'pratai-service')
-            os.makedirs(leaf, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(leaf)
             for pid in _read(os.path.join(path, 'cgroup.procs')).split():
                 try:
                     _write(os.path.join(leaf, 'cgroup.procs'), pid)
@@ -230,9 +236,12 @@ class Cgroups:
     def _make(self, name):
         """:returns: controller -> the directory that was made for it."""
         for attempt in range(50):
-            paths = {controller: os.path.join(base, name)
-                     for controller, base in self.bases.items()}
+            paths = {}
             try:
+                if attempt:
+                    self._set_up()
+                paths = {controller: os.path.join(base, name)
+                         for controller, base in self.bases.items()}
                 for path in dict.fromkeys(paths.values()):
                     os.mkdir(path)
                 return paths
@@ -240,7 +249,6 @@ class Cgroups:
                 # The last group took the one it was in with it; another
                 # process may be doing so at this moment.
                 time.sleep(0.001 * attempt)
-                self._set_up()
             except FileExistsError:
                 Group(paths).remove()
         raise OSError('the control group %s cannot be made' % name)

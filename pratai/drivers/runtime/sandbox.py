@@ -266,8 +266,9 @@ class Launcher:
         except (OSError, subprocess.SubprocessError) as e:
             process.kill()
             process.close()
-            raise exception.SandboxError('A sandbox cannot be started: %s'
-                                         % e) from e
+            # No process, no memory, no control group: that may pass.
+            raise exception.NodeUnavailable(
+                'A sandbox cannot be started: %s' % e, retry_after=1) from e
         except exception.SandboxError:
             process.kill()
             process.close()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import concurrent.futures
 import os
 import subprocess
 
@@ -49,6 +50,23 @@ class Groups:
         group.remove()
         group.remove()
         self.assertEqual([], self.all.left_over())
+
+    def test_many_at_once(self):
+        """The last group that goes takes the one it is in with it, and the
+        next one makes that anew: so do others, at the same time."""
+        wanted = set(self.all.bases)
+
+        def make(number):
+            for turn in range(200):
+                group = self.all.create('%d-%d' % (number, turn),
+                                        memory=64 << 20, cpus=0.5, pids=9)
+                try:
+                    self.assertEqual(wanted, set(group.paths))
+                finally:
+                    group.remove()
+
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            list(pool.map(make, range(4)))
 
     def test_limits(self):
         group = self.all.create('one', memory=64 << 20, cpus=0.5, pids=9)

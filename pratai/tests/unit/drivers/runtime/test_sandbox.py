@@ -112,6 +112,14 @@ class TestSpawn(base.TestCase):
         self.addCleanup(process.kill)
         self.assertNotEqual(0, process.wait(20))
 
+    def test_node_cannot(self):
+        records = self.launcher.records.path
+        os.rename(records, records + '.away')
+        error = self.assertRaises(exception.NodeUnavailable, self.run_, ':')
+        self.assertIn('No such file', error.detail)
+        os.rename(records + '.away', records)
+        self.assertEqual((0, ''), self.run_(':'))
+
     def test_source_is_missing(self):
         if self.launcher.isolation == 'none':
             self.skipTest('Nothing is mounted without a sandbox')

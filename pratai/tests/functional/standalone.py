@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real pratai-standalone for tests, in a process of its own."""
 
+import contextlib
 import io
 import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -167,6 +169,15 @@ class Standalone(fixtures.Fixture):
         environ['HOME'] = environ['XDG_CONFIG_HOME'] = self.state_path
         environ['no_proxy'] = '*'
         return environ
+
+    def failures(self, request_id):
+        """:returns: how many of its attempts were lost, of which it may
+            have max_attempts."""
+        with contextlib.closing(sqlite3.connect(os.path.join(
+                self.state_path, 'pratai.sqlite'))) as database:
+            return database.execute(
+                'SELECT failures FROM requests WHERE id = ?',
+                (request_id,)).fetchone()[0]
 
     def get(self, path, **params):
         """:returns: the JSON of a GET at the API that went well."""

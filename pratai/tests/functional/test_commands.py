@@ -198,13 +198,19 @@ class TestDaemons(Commands, base.TestCase):
         path = os.path.join(self.state_path, 'text')
         with open(path, 'w') as file:
             file.write('text')
-        for url, text in (
-                ('mysql+pymysql://u:secret@127.0.0.1:1/x', 'not answer'),
-                ('sqlite:///' + path, 'not answer'),
-                ('mysql+pymysql://u:secret@h:abc/x', 'is not a URL')):
+        for url, said, text in (
+                ('mysql+pymysql://u:secret@127.0.0.1:1/x',
+                 'The database mysql+pymysql://u:***@127.0.0.1:1/x cannot be '
+                 'used: (pymysql.err.OperationalError) (2003, ', 'not answer'),
+                ('sqlite:///' + path,
+                 'The database sqlite:///%s cannot be used: '
+                 '(sqlite3.DatabaseError) file is not a database' % path,
+                 'not answer'),
+                ('mysql+pymysql://u:secret@h:abc/x',
+                 '[database] connection is not a URL', 'is not a URL')):
             done = self.started('standalone', '[database]',
                                 'connection = ' + url)
-            self.refused('database', done)
+            self.refused('pratai-standalone: ' + said, done)
             self.assertNotIn('secret', done.stderr)
             done = run('status', '--config-file', os.path.join(
                 self.state_path, 'pratai.conf'), 'upgrade', 'check')

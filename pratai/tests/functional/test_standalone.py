@@ -3,7 +3,6 @@
 
 import concurrent.futures
 import os
-import sqlite3
 import subprocess
 import sys
 
@@ -256,11 +255,7 @@ class TestStandalone(base.BaseTestCase):
             self.pratai.start()
             self.assertEqual('succeeded',
                              self.pratai.finished(request_id)['status'])
-        database = sqlite3.connect(
-            os.path.join(self.pratai.state_path, 'pratai.sqlite'))
-        self.addCleanup(database.close)
-        self.assertEqual([(0,), (0,)], database.execute(
-            'SELECT failures FROM requests').fetchall())
+            self.assertEqual(0, self.pratai.failures(request_id))
 
     def test_one_at_a_time_on_a_port(self):
         done = subprocess.run(

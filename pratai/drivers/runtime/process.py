@@ -65,22 +65,16 @@ class ProcessDriver(base.RuntimeDriver):
         self.tails = tails.Tails()
         self.runner = RUNNER
         if not self.isolated and self.launcher.root:
-            self._make_reachable()
-        for warning in self.launcher.warnings:
+            # Without mounts, users of sandboxes have to get at it.
+            self.runner = os.path.join(self.state_path, 'runner.py')
+            shutil.copyfile(RUNNER, self.runner)
+            os.chmod(self.runner, 0o644)
+        for warning in self._warnings():
             LOG.warning('%s', warning)
 
-    def _make_reachable(self):
-        """Without mounts, users of sandboxes have to get at our files."""
-        self.runner = os.path.join(self.state_path, 'runner.py')
-        shutil.copyfile(RUNNER, self.runner)
-        os.chmod(self.runner, 0o644)
-        path = self.state_path
-        while path != '/':
-            if not os.stat(path).st_mode & 0o001:
-                self.launcher.warnings.append(
-                    'Nothing will run: other users cannot pass through %s.'
-                    % path)
-            path = os.path.dirname(path)
+    def _warnings(self):
+        missing = self.launcher.missing()
+        return self.launcher.warnings + ([missing] if missing else [])
 
     # Runtimes.
 
@@ -245,10 +239,7 @@ class ProcessDriver(base.RuntimeDriver):
             % options.memory_allowance,
             'size of a file: %d MB' % options.max_file,
             'open files of a process: %d' % options.max_files_open]
-        warnings = list(self.launcher.warnings)
-        missing = self.launcher.missing()
-        if missing:
-            warnings.append(missing)
+        warnings = self._warnings()
         if self._grouped('memory'):
             limits.append('memory of an instance: that of the function times '
                           'the requests it runs at once, and %d MB'
@@ -266,8 +257,8 @@ class ProcessDriver(base.RuntimeDriver):
             warnings.append('Functions with network access use the network '
                             'of this node, its loopback interface included.')
         return {'isolation': self.launcher.isolation,
-                'available': missing is None, 'limits': limits,
-                'warnings': warnings}
+                'available': self.launcher.missing() is None,
+                'limits': limits, 'warnings': warnings}
 
 
 def _kernel():

@@ -38,6 +38,7 @@ from concurrent import futures
 import dataclasses
 import logging
 import os
+import pathlib
 import shutil
 import stat
 import subprocess
@@ -221,10 +222,19 @@ class Launcher:
             process.stderr.close()
 
     def missing(self):
-        """:returns: a sentence when bubblewrap was here and is gone, so that
-            nothing can be started; else None."""
-        if self.isolation == 'bubblewrap' and not os.path.exists(self.bwrap):
-            return 'Bubblewrap is gone: there is no %s.' % self.bwrap
+        """:returns: a sentence when nothing can be started now; else None."""
+        if self.isolation == 'bubblewrap':
+            if not os.path.exists(self.bwrap):
+                return 'Bubblewrap is gone: there is no %s.' % self.bwrap
+        elif self.root:
+            # Without mounts, users of sandboxes have to get at our files.
+            for path in (self.state_path,
+                         *pathlib.PurePath(self.state_path).parents):
+                if not os.path.exists(path):
+                    return 'Nothing can run: there is no %s.' % path
+                if not os.stat(path).st_mode & 0o001:
+                    return ('Nothing can run: other users cannot pass '
+                            'through %s.' % path)
         return None
 
     def path(self, source, destination):

@@ -83,6 +83,24 @@ class TestBubblewrap(base.BaseTestCase):
         self.assertEqual(('succeeded', 'x'), self.outcome(accepted)[:2])
         self.assertEqual(0, self.pratai.failures(accepted))
 
+    def test_others_cannot_get_at_what_they_run(self):
+        if os.getuid():
+            self.skipTest('Functions have the user of the service')
+        function = self.pratai.create('echo', ECHO)
+        sync = self.pratai.create('sync', ECHO, type='sync')
+        closed = self.pratai.state_path
+        os.chmod(closed, 0o700)
+        self.restart(ABSENT, 'auto')
+        self.assertIn('Nothing can run: other users cannot pass through %s.'
+                      % closed, self.warnings())
+        self.assertIn('cannot run functions now', self.warnings())
+        accepted = self.pratai.post(function, 'x').json()['request_id']
+        answer = self.pratai.post(sync, 'x')
+        self.assertEqual((503, 'executor.unavailable'),
+                         (answer.status_code, answer.json()['code']))
+        self.restart(self.link, 'auto')
+        self.assertEqual(('succeeded', 'x', 1), self.outcome(accepted))
+
     def test_it_goes_while_the_service_runs(self):
         function = self.pratai.create('echo', ECHO)
         sync = self.pratai.create('sync', ECHO, type='sync')

@@ -45,6 +45,9 @@ def _start(args):
                                                         args=(conf,))
     child.start()
     child.join()
+    if child.exitcode < 0:
+        raise RuntimeError('The database was not prepared: signal %d ended '
+                           'that.' % -child.exitcode)
     if child.exitcode:      # and it said why
         sys.exit(child.exitcode)
     server = standalone.Standalone(conf)

@@ -63,7 +63,7 @@ add() {
 
 clean_environment
 need_localhost
-install_missing git:git zip:zip curl:curl
+install_missing git:git zip:zip curl:curl openssl:openssl
 install_servers
 try_sandbox
 setup_venv "$top/.venv-test" "[cloud,openstack,test]" "$top/test-requirements.txt"

@@ -13,7 +13,8 @@ CONTROL = re.compile(r'[\x00-\x08\x0b-\x1f\x7f-\x9f]')
 NO_WHEEL = re.compile(
     r'No matching distribution found|ResolutionImpossible|'
     r'conflicting dependencies|not allowed while downloading')
-NO_NETWORK = re.compile(r"after connection broken by '(\w+)")
+NO_NETWORK = re.compile(r"after connection broken by '(\w+)|"
+                        r'Could not fetch URL \S+: (.*) - skipping')
 DISK_FULL = re.compile(r'\[Errno (28|122)\]|No space left on device')
 # How different versions of pip name the package whose program failed.
 WHICH = re.compile(
@@ -100,7 +101,7 @@ def explain(lines):
               or _error(lines)
               or 'pip failed without saying why')
     broken = [NO_NETWORK.search(line) for line in lines]
-    broken = [match.group(1) for match in broken if match]
+    broken = [match.group(match.lastindex) for match in broken if match]
     if broken and 'No matching distribution' in detail:
         detail += ' (the package index could not be reached: %s)' % broken[-1]
     return detail[:500]

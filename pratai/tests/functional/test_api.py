@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The API where a request from outside is not all there is to a test."""
 
+import concurrent.futures
 import io
 import os
 
@@ -76,6 +77,18 @@ class TestUpload(TestCase):
             'HTTP_TRANSFER_ENCODING': 'chunked',
             'wsgi.input': io.BytesIO(body)})
         self.assertEqual(202, response.status_int)
+
+    def test_a_name_is_taken_once(self):
+        before = self.packages()
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: self.upload('echo'), range(8)))
+        self.assertEqual([202] + 7 * [409],
+                         sorted(answer.status_int for answer in answers))
+        self.assertEqual({None, 'function.name_in_use'},
+                         {answer.json.get('code') for answer in answers})
+        listed, = self.call('/v1/functions').json['functions']
+        self.assertEqual('echo', listed['name'])
+        self.assertEqual(1, len(self.packages() - before))
 
     def test_the_package_comes_back(self):
         before = self.packages()

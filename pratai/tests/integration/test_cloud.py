@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import docker
 import fixtures
 
 from pratai.tests.functional import standalone
@@ -90,6 +91,11 @@ class TestCloud(base.TestCase):
             json={'payload': payload}, headers=headers,
             timeout=daemon.PATIENCE)
 
+    def images(self, api):
+        """:returns: the names of functions' images that an engine has."""
+        return [name for one in api.images() for name in
+                one['RepoTags'] or () if '/pratai/function/' in name]
+
     def test_tutorial(self):
         token = self.cloud.keystone.token('member')
         self.assertIn('\n  function-create  ', self.run_pratai('help'))
@@ -158,6 +164,7 @@ class TestCloud(base.TestCase):
             return request['executor']
 
         first = run()
+        number = int(first.removeprefix('node'))
         services = {one['host']: one['id'] for one in
                     self.pratai.get('/v1/services')['services']
                     if one['binary'] == 'pratai-executor'}
@@ -170,11 +177,20 @@ class TestCloud(base.TestCase):
             '/v1/services/' + services[first])['details']['drained'])
         self.assertEqual(1, len(self.pratai.get(
             '/v1/functions/%s/builds' % function['id'])['builds']))
+        # What somebody removed from an engine is pulled again.
+        api = docker.APIClient(base_url=self.cloud.engines[number].url,
+                               version='auto')
+        self.addCleanup(api.close)
+        image, = self.images(api)
+        api.remove_image(image, force=True)
+        self.assertEqual([], self.images(api))
         self.run_command(OPENSTACK, 'function', 'service', 'set', '--enable',
                          services[first], user='admin')
         daemon.until(lambda: run() == first)
+        self.assertEqual([image], self.images(api))
+        self.assertEqual(1, len(self.pratai.get(
+            '/v1/functions/%s/builds' % function['id'])['builds']))
         # A node without its engine gets nothing to do.
-        number = int(first.removeprefix('node'))
         self.cloud.engines[number].kill()
         daemon.until(lambda: not self.pratai.get(
             '/v1/services/' + services[first])['details']['available'])

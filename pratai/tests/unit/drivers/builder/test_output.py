@@ -62,6 +62,11 @@ ERROR: Could not find a version that satisfies the requirement x \
 (from versions: none)
 ERROR: No matching distribution found for x
 '''
+UNKNOWN = '''\
+Could not fetch URL https://host/simple/x/: There was a problem confirming \
+the ssl certificate: certificate verify failed - skipping
+ERROR: No matching distribution found for x
+'''
 CONFLICT = '''\
 ERROR: Cannot install a==1.0 and b==1.0 because these package versions \
 have conflicting dependencies.
@@ -123,6 +128,9 @@ EXPLAINED = [
     (NOTHING, 'No matching distribution found for x==9'),
     (OFFLINE, 'No matching distribution found for x (the package index could '
               'not be reached: NewConnectionError)'),
+    (UNKNOWN, 'No matching distribution found for x (the package index could '
+              'not be reached: There was a problem confirming the ssl '
+              'certificate: certificate verify failed)'),
     (CONFLICT, 'Cannot install a==1.0 and b==1.0: a 1.0 depends on c==1; '
                'b 1.0 depends on c==2'),
     (PROGRAM, 'first: Preparing metadata (pyproject.toml) did not run '

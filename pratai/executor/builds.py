@@ -80,6 +80,7 @@ class Builds:
         self._loop = loop
         self._stopped = stopped
         self._held = {}
+        self._lock = threading.Lock()
         self._threads = concurrent.futures.ThreadPoolExecutor(
             conf.conductor.builds_per_executor, thread_name_prefix='build')
 
@@ -89,11 +90,17 @@ class Builds:
 
     def submit(self, build):
         """:param build: a dict of ``Database.build_claim``."""
-        held = self._held.get(build['build_id'])
-        if held is not None and held['attempt'] >= build['attempt']:
-            return  # the message came twice
-        self._held[build['build_id']] = build
-        self._threads.submit(self._run, build)
+        with self._lock:
+            held = self._held.setdefault(build['build_id'], build)
+            if held is build:
+                self._threads.submit(self._run, build)
+                return
+            if held['attempt'] >= build['attempt']:
+                return  # the message came twice
+            # The lease of what is under way ran out, and it came back to us,
+            # perhaps before we heard that its end is recorded.
+            held['next'] = build
+            self._builder.cancel(build['build_id'])
 
     def forget(self, version_ids):
         """Stop building versions that are gone, and remove their images."""
@@ -113,8 +120,9 @@ class Builds:
 
     def _unwanted(self, build):
         """Its function was deleted, or another executor builds it."""
-        if self._held.get(build['build_id']) is build:
-            self._builder.cancel(build['build_id'])
+        with self._lock:
+            if self._held.get(build['build_id']) is build:
+                self._builder.cancel(build['build_id'])
 
     def collect(self):
         """Remove the images and dependencies that nobody needs."""
@@ -127,6 +135,16 @@ class Builds:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _run(self, build):
+        while True:
+            self._run_one(build)
+            with self._lock:
+                following = build.get('next')
+                if self._stopped.is_set() or following is None:
+                    del self._held[build['build_id']]
+                    return
+                build = self._held[build['build_id']] = following
+
+    def _run_one(self, build):
         log = BuildLog(
             lambda text: self._conductor.build_log(
                 build['build_id'], build['attempt'], text),
@@ -145,12 +163,8 @@ class Builds:
         if build.get('gone'):
             # It may have been made after it was removed.
             self._remove(build['version_id'])
-        if self._stopped.is_set():
-            return
-        self._done(build, image, code, detail)
-        # NOTE: the next attempt may be here before the answer was.
-        if self._held.get(build['build_id']) is build:
-            del self._held[build['build_id']]
+        if not self._stopped.is_set():
+            self._done(build, image, code, detail)
 
     def _build(self, build, log):
         runtime = self._runtimes.get(build['runtime'])

@@ -72,10 +72,17 @@ class Builds:
                             executor['host'], error)
                 return
 
-    def sweep(self):
-        """Queue again what lost its executor, and send what is queued."""
-        alive = [item['incarnation'] for item in self._executors()]
-        lost = self._db.build_redrive(alive, self._conf.max_attempts)
+    def sweep(self, sees=True):
+        """Queue again what lost its executor, and send what is queued.
+
+        :param sees: whether an executor that was not heard of is lost; one
+            that has a new life always is.
+        """
+        alive = [item['incarnation'] for item in (
+            self._executors() if sees
+            else self._db.service_list('pratai-executor'))]
+        lost = self._db.build_redrive(alive, self._conf.max_attempts,
+                                      leases=sees)
         if lost:
             LOG.warning('%d builds lost their executor', lost)
         self.run_once()

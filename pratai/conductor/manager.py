@@ -3,6 +3,7 @@
 
 import logging
 import threading
+import time
 
 from pratai import access
 from pratai import exception
@@ -32,6 +33,7 @@ class ConductorManager:
         self.builds = builds.Builds(
             conf, database, self._executor, database.executors_up)
         self._building = threading.Lock()
+        self._blind_until = time.monotonic() + conf.conductor.lease
 
     def hint(self):
         self.dispatcher.wake()
@@ -42,13 +44,31 @@ class ConductorManager:
 
     def sweep(self):
         """Find what was lost; called every now and then."""
-        lost = self._redrive()
+        sees = self._sees()
+        lost = self._redrive() if sees else 0
         if lost:
             LOG.warning('%d requests lost their executor and are tried '
                         'again', lost)
         with self._building:
-            self.builds.sweep()
+            self.builds.sweep(sees)
         self.dispatcher.wake()
+
+    def _sees(self):
+        """:returns: whether an executor that was not heard of is lost.
+
+        When conductors, the database or the broker were away, none could
+        renew its leases: they have as long as a lease for it afterwards.
+        """
+        lease = self._conf.conductor.lease
+        try:
+            silence = self._db.executors_silence()
+        except exception.Unavailable:
+            self._blind_until = time.monotonic() + lease
+            raise
+        if silence is None or silence > max(
+                lease / 2, 2 * self._conf.executor.heartbeat_interval):
+            self._blind_until = time.monotonic() + lease
+        return time.monotonic() >= self._blind_until
 
     def _redrive(self, *of):
         total = 0
@@ -153,18 +173,19 @@ class ConductorManager:
 
     def register(self, host, incarnation, started_at, details, private,
                  runtimes):
-        """An executor is there (again).
-
-        What an earlier life of it had in hand is tried again at once.
-        """
+        """An executor is there (again)."""
         self._db.runtimes_offered(runtimes)
         self._db.service_register('pratai-executor', host, incarnation,
                                   started_at, details, private)
+        self.sweep()
+
+    def take_over(self, host, incarnation):
+        """What former lives of an executor had in hand is tried again."""
         lost = self._redrive(host, incarnation)
         if lost:
             LOG.warning('Executor %s started again: %d requests of its '
                         'former life are tried again', host, lost)
-        self.sweep()
+        self.dispatcher.wake()
 
     def heartbeat(self, host, incarnation, details, requests, builds):
         """An executor lives and holds these requests and builds.
@@ -186,7 +207,7 @@ class ConductorManager:
     def leave(self, host, incarnation):
         """An executor stops; what it did not finish is tried elsewhere."""
         self._db.service_remove('pratai-executor', host, incarnation)
-        self._redrive(host, 'none')
+        self._redrive(None, incarnation)
         self.dispatcher.wake()
 
     def report(self, results):

@@ -62,6 +62,10 @@ class ConductorAPI(rpc.Client):
                           details=details, private=private,
                           runtimes=runtimes)
 
+    def take_over(self, host, incarnation):
+        return self._call('take_over', timeout=LATER, host=host,
+                          incarnation=incarnation)
+
     def heartbeat(self, host, incarnation, details, requests, builds):
         return self._call('heartbeat', timeout=SOON, host=host,
                           incarnation=incarnation, details=details,

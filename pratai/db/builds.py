@@ -218,17 +218,18 @@ class Builds:
                 .values(lease_until=until),
                 execution_options={'synchronize_session': False})
 
-    def build_redrive(self, incarnations, max_attempts):
+    def build_redrive(self, incarnations, max_attempts, leases=True):
         """Queue again the builds whose executor is gone.
 
         :param incarnations: executors that are alive.
         :param max_attempts: a build that was lost so often fails.
+        :param leases: whether those whose lease has run out are lost too.
         :returns: how many builds that were.
         """
         query = sa.select(Build.id, Build.attempt).where(
             Build.status == states.RUNNING,
-            sa.or_(Build.lease_until < base.now(),
-                   Build.executor_id.not_in(incarnations)))
+            sa.or_(Build.executor_id.not_in(incarnations),
+                   sa.and_(leases, Build.lease_until < base.now())))
         with self.reader() as session:
             lost = session.execute(query).all()
         for build_id, attempt in lost:

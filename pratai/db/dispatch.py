@@ -312,10 +312,13 @@ class Dispatch:
 
         :param host: instead, those of earlier lives of this executor, now
             that it is there again as ``incarnation``.
+        :param incarnation: without a host those of this life, which is over.
         :returns: how many requests that were, at most a thousand.
         """
-        if host is None:
+        if incarnation is None:
             where = (Request.lease_until < base.now(),)
+        elif host is None:
+            where = (Request.executor_id == incarnation,)
         else:
             where = (Request.executor == host,
                      Request.executor_id != incarnation)

@@ -109,6 +109,15 @@ class Services:
                 for service, private in self._services('pratai-executor')
                 if service['status'] == UP]
 
+    def executors_silence(self):
+        """:returns: seconds since any executor was heard of; None when there
+            are none."""
+        with self.reader() as session:
+            seen = session.scalar(sa.select(
+                sa.func.max(Service.updated_at)).where(
+                    Service.binary == 'pratai-executor'))
+        return seen and (base.now() - seen).total_seconds()
+
     def executor_away_for(self, host):
         """:returns: seconds since an executor was last heard of; None when
             nothing is known of it (any more)."""

@@ -3,12 +3,15 @@
 
 import asyncio
 
+from pratai import states
+
 
 class ExecutorManager:
     """Brings calls, which come in threads, to the event loop.
 
-    :param incarnation: of this life; work meant for another one is dropped,
-        because its leases were given up when this one registered.
+    :param incarnation: of this life. Attempts meant for a former one were
+        never begun, and go back; its builds were given up when this one
+        registered.
     """
 
     def __init__(self, incarnation, attempts, builds, instances, reporter,
@@ -28,6 +31,14 @@ class ExecutorManager:
         """
         if incarnation == self._incarnation:
             self._loop.call_soon_threadsafe(self._submit, specs, attempts)
+            return
+        for attempt in attempts:
+            self._reporter.add({
+                'id': attempt['id'], 'attempt': attempt['attempt'],
+                'status': states.QUEUED, 'lost': False})
+
+    def flush(self):
+        """What was sent before this call was taken before it."""
 
     def _submit(self, specs, attempts):
         specs = {spec['id']: spec for spec in specs}

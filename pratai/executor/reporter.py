@@ -67,6 +67,11 @@ class Reporter:
         with self._change:
             return [result['id'] for result in self._results]
 
+    def wait(self, seconds):
+        """Wait until all is reported, for at most so long."""
+        with self._change:
+            self._change.wait_for(lambda: not self._results, seconds)
+
     def stop(self, seconds):
         """Report what is left, for at most so long."""
         with self._change:
@@ -99,6 +104,7 @@ class Reporter:
             self._failing = False
             with self._change:
                 del self._results[:count]
+                self._change.notify_all()
                 self._hurry = not all(map(_is_answered, self._results))
 
     def _linger(self):

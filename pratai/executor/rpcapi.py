@@ -29,6 +29,10 @@ class ExecutorAPI(rpc.Client):
         return self._call('logs', timeout=5, server=host,
                           request_id=request_id)
 
+    def flush(self, host):
+        """Returns when the executor has had all that was sent to it."""
+        self._call('flush', timeout=5, server=host)
+
     def forget(self, version_ids):
         """Tell every executor that versions are gone."""
         self._cast('forget', fanout=True, version_ids=version_ids)

@@ -3,6 +3,7 @@
 
 import asyncio
 import concurrent.futures
+import fcntl
 import logging
 import os
 import resource
@@ -26,6 +27,7 @@ from pratai.executor import data
 from pratai.executor import instances
 from pratai.executor import manager
 from pratai.executor import reporter
+from pratai.executor import rpcapi
 
 LOG = logging.getLogger(__name__)
 
@@ -33,6 +35,8 @@ LOG = logging.getLogger(__name__)
 EXPIRE_INTERVAL = 5.0
 #: For those whose instance has just been ended to be told.
 END_SECONDS = 5.0
+#: For a conductor to take what is given back.
+REPORT_SECONDS = 5.0
 #: For a pass of a conductor that began before it knew that this one stops.
 SETTLE_SECONDS = 0.2
 
@@ -52,6 +56,7 @@ class ExecutorService:
         self._conf = conf
         self._transport = transport
         self._conductor = conductor_rpcapi.ConductorAPI(transport)
+        self._own = rpcapi.ExecutorAPI(transport)
         self._incarnation = uuid.uuid4().hex
         self._started_at = time.time()
         self._key = secrets.token_hex(32)
@@ -66,6 +71,7 @@ class ExecutorService:
         self._draining = False
         self._state = 'enabled'
         self._registered = False
+        self._took_over = False
         # NOTE: sandboxes end with the thread that started them (see the
         # process driver): threads of this pool live as long as it does.
         self._threads = concurrent.futures.ThreadPoolExecutor(
@@ -90,8 +96,9 @@ class ExecutorService:
     def start(self):
         """Serve; returns when the data port is open.
 
-        :raises OSError: the data port is taken.
+        :raises OSError: the data port is taken, or the state directory.
         """
+        self._lock_state()
         # An instance takes a few descriptors, and so does every caller.
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -108,6 +115,17 @@ class ExecutorService:
         if self._driver.runtimes_change:
             self._look.start()
         self._collect.start()
+
+    def _lock_state(self):
+        # What another one has there would be taken for left-overs.
+        os.makedirs(self._conf.state_path, mode=0o755, exist_ok=True)
+        self._state_lock = open(os.path.join(self._conf.state_path,
+                                             'executor.lock'), 'w')
+        try:
+            fcntl.flock(self._state_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OSError('Another executor uses the directory %s.'
+                          % self._conf.state_path) from error
 
     def _listen(self):
         host = self._conf.executor.data_host
@@ -244,6 +262,20 @@ class ExecutorService:
             [{key: item[key] for key in
               ('name', 'language', 'version', 'description')}
              for item in self._runtimes.values()])
+        if not self._took_over:
+            self._take_over()
+
+    def _take_over(self):
+        """What a former life had in hand is lost, but for what was sent to
+        it and that it never had: that is in our queue, and goes back."""
+        try:
+            self._own.flush(self._conf.host)
+        except rpc.Error as error:
+            LOG.warning('This executor cannot be reached: %s',
+                        exception.text(error))
+        self._reporter.wait(REPORT_SECONDS)
+        self._conductor.take_over(self._conf.host, self._incarnation)
+        self._took_over = True
 
     # -- end
 
@@ -277,6 +309,7 @@ class ExecutorService:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._threads.shutdown()
+        self._state_lock.close()
 
     async def _end(self):
         self._expiry.cancel()

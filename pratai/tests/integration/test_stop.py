@@ -4,6 +4,8 @@
 import concurrent.futures
 import socket
 
+import sqlalchemy as sa
+
 from pratai.tests.functional import standalone
 from pratai.tests.integration import base
 from pratai.tests.integration import daemon
@@ -91,3 +93,34 @@ class TestStop(base.TestCase):
         # Nor does it run again by itself.
         self.listener.settimeout(3)
         self.assertRaises(TimeoutError, self.listener.accept)
+
+
+class TestTakeOver(base.TestCase):
+    """An executor that is killed, and started again."""
+
+    NEEDS = (rabbitmq.RabbitMQ, databases.MariaDB)
+
+    def test_what_it_never_had_is_no_failure(self):
+        database = self.shared(databases.MariaDB).database()
+        pratai = self.useFixture(deployment.Deployment(
+            database, self.shared(rabbitmq.RabbitMQ).vhost()))
+        function = pratai.create(
+            'echo', 'def main(payload):\n    return payload\n')
+        executor, = pratai.executors
+        executor.kill()
+        ids = {pratai.call(function, 'x').json()['request_id']
+               for _ in range(5)}
+        # It counts as up for a while, and they are sent to it.
+        daemon.until(lambda: ids == {
+            request['id'] for request in pratai.get(
+                '/v1/requests', status='running')['requests']})
+        executor.start()
+        for request_id in ids:
+            request = pratai.finished(request_id)
+            self.assertEqual(('succeeded', 2),
+                             (request['status'], request['attempt']))
+        engine = sa.create_engine(database, poolclass=sa.NullPool)
+        self.addCleanup(engine.dispose)
+        with engine.connect() as connection:
+            self.assertEqual(5 * [(0,)], connection.execute(
+                sa.text('SELECT failures FROM requests')).all())

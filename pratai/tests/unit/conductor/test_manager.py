@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a conductor believes that an executor is lost."""
+
+import datetime
+import time
+
+from oslo_config import cfg
+import sqlalchemy as sa
+
+from pratai import exception
+from pratai import rpc
+from pratai.conductor import manager
+from pratai.db import models
+from pratai.tests import base
+
+HOST, LIFE = 'node', 'life'
+
+
+class TestLost(base.DatabaseTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.echo = self.built()
+        self.conductor = manager.ConductorManager(
+            self.conf, self.db, rpc.transport(cfg.ConfigOpts(), 'inproc://'))
+        self.register()
+        self.queue(self.echo)
+        self.item, = self.db.claim(self.echo['id'], LIFE, HOST, 1, 30)
+
+    def register(self, host=HOST, incarnation=LIFE):
+        self.conductor.register(
+            host, incarnation, time.time(), {'runtimes': []},
+            {'max_running': 10}, [])
+
+    def heartbeat(self, requests=()):
+        self.conductor.heartbeat(HOST, LIFE, {}, requests, [])
+
+    def pass_time(self, seconds):
+        """In the database and for the conductor."""
+        change = datetime.timedelta(seconds=seconds)
+        with self.db.writer() as session:
+            for row in session.scalars(sa.select(models.Service)):
+                row.updated_at -= change
+            for row in session.scalars(sa.select(models.Request)):
+                if row.lease_until:
+                    row.lease_until -= change
+        self.conductor._blind_until -= seconds
+
+    def state(self):
+        with self.db.reader() as session:
+            return tuple(session.execute(sa.select(
+                models.Request.status, models.Request.failures)).one())
+
+    def test_one_of_several(self):
+        self.register('other', 'other life')
+        self.pass_time(31)
+        self.conductor.heartbeat('other', 'other life', {}, [], [])
+        self.conductor.sweep()
+        self.assertEqual(('queued', 1), self.state())
+
+    def test_it_held_something_else(self):
+        self.pass_time(31)
+        self.heartbeat()
+        self.conductor.sweep()
+        self.assertEqual(('queued', 1), self.state())
+
+    def test_none_could_be_heard(self):
+        self.register('other', 'other life')
+        self.pass_time(31)
+        self.conductor.sweep()
+        # The first that is heard again is not the only one that lives.
+        self.conductor.heartbeat('other', 'other life', {}, [], [])
+        self.conductor.sweep()
+        self.assertEqual(('running', 0), self.state())
+        self.heartbeat([self.item['id']])
+        self.pass_time(29)
+        self.heartbeat([self.item['id']])
+        self.pass_time(2)
+        self.conductor.sweep()
+        self.assertEqual(('running', 0), self.state())
+        # Where it does not come back, that is a lease later.
+        self.pass_time(31)
+        self.conductor.heartbeat('other', 'other life', {}, [], [])
+        self.conductor._blind_until = 0
+        self.conductor.sweep()
+        self.assertEqual(('queued', 1), self.state())
+
+    def test_the_conductor_was_away(self):
+        self.register('other', 'other life')
+        self.pass_time(31)
+        self.conductor = manager.ConductorManager(
+            self.conf, self.db, rpc.transport(cfg.ConfigOpts(), 'inproc://'))
+        self.conductor.heartbeat('other', 'other life', {}, [], [])
+        self.conductor.sweep()
+        self.assertEqual(('running', 0), self.state())
+        self.heartbeat([self.item['id']])
+        self.pass_time(20)
+        self.heartbeat([self.item['id']])
+        self.pass_time(11)
+        self.conductor.sweep()
+        self.assertEqual(('running', 0), self.state())
+
+    def test_the_database_was_away(self):
+        self.register('other', 'other life')
+        self.pass_time(31)
+        there = self.db.executors_silence
+
+        def away():
+            raise exception.Unavailable('away')
+
+        self.db.executors_silence = away
+        self.assertRaises(exception.Unavailable, self.conductor.sweep)
+        self.db.executors_silence = there
+        self.conductor.heartbeat('other', 'other life', {}, [], [])
+        self.conductor.sweep()
+        self.assertEqual(('running', 0), self.state())
+
+    def test_a_former_life(self):
+        self.register(HOST, 'new life')
+        # Nothing is lost before what it never had has come back.
+        self.assertEqual(('running', 0), self.state())
+        self.conductor.take_over(HOST, 'new life')
+        self.assertEqual(('queued', 1), self.state())
+
+    def test_a_late_goodbye(self):
+        self.register(HOST, 'new life')
+        self.conductor.take_over(HOST, 'new life')
+        self.db.claim(self.echo['id'], 'new life', HOST, 1, 30)
+        self.conductor.leave(HOST, LIFE)
+        self.assertEqual(('running', 1), self.state())
+        self.conductor.leave(HOST, 'new life')
+        self.assertEqual(('queued', 2), self.state())

@@ -51,6 +51,8 @@ class DataPort:
                 raise exception.NotFound('resource', scope['path'])
             spec = self._spec(headers.get(b'x-ticket', b''))
             body = await self._body(receive)
+            if body is None:
+                return
             result = await self._attempts.serve(spec, request_id, body,
                                                 time.time(),
                                                 headers.get(b'x-wait')
@@ -94,18 +96,20 @@ class DataPort:
         return known[0]
 
     async def _body(self, receive):
-        message = await receive()
-        if not message.get('more_body'):
-            return message.get('body', b'')
-        body = bytearray(message.get('body', b''))
-        while message.get('more_body'):
+        """:returns: bytes; None when the caller is gone: what came may be
+            half of it."""
+        body = bytearray()
+        while True:
             message = await receive()
+            if message['type'] == 'http.disconnect':
+                return None
             body += message.get('body', b'')
             if len(body) > self._max_body:
                 raise exception.TooLarge(
                     'The payload is larger than the %d bytes that are '
                     'allowed.' % (self._max_body - SPARE))
-        return bytes(body)
+            if not message.get('more_body'):
+                return bytes(body)
 
     @staticmethod
     async def _answer(send, status, headers, body):

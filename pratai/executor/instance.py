@@ -9,6 +9,7 @@ import asyncio
 import errno
 import logging
 import os
+import signal
 import socket
 import time
 
@@ -26,6 +27,13 @@ LOG = logging.getLogger(__name__)
 SPARES = 4
 #: Seconds between looks whether a sandbox that starts is still alive.
 LOOK = 0.25
+#: Looks at one that ends.
+ENDS = 5
+#: How it ends when it is killed: by itself in another way.
+KILLED = (128 + signal.SIGKILL, 128 + signal.SIGTERM, -signal.SIGKILL,
+          -signal.SIGTERM)
+#: This process, or the node, has no more of something.
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 #: Seconds in which a runner has to report a child that it was told to kill.
 KILL_GRACE = 3.0
 #: Ends of children that are remembered until somebody asks.
@@ -112,11 +120,13 @@ class Instance:
                 self._path('control.sock'))
         except OSError as error:
             await self.stop()
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise exception.NoSpace(
-                'There is no room on the disk of this node: %s.'
-                % error.strerror) from error
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise exception.NoSpace(
+                    'There is no room on the disk of this node: %s.'
+                    % error.strerror) from error
+            raise exception.NodeUnavailable(
+                'This node cannot start an instance: %s.' % error.strerror
+            ) from error
 
     def _path(self, name):
         return '/proc/self/fd/%d/%s' % (self._dir_fd, name)
@@ -158,9 +168,14 @@ class Instance:
             header, body = started.result() if done else (None, b'')
             if header:
                 break
-            state = await self._inspect()
+            state = await (self._inspect_end() if done else self._inspect())
             if done:
-                # It was configured, so it was the import that ended it.
+                # It was configured, so it was the import that ended it, or
+                # somebody outside.
+                if state['exit_code'] in KILLED and not state['oom_killed']:
+                    raise exception.SandboxError(
+                        'The instance was killed while it imported the '
+                        'function.')
                 output = frames.clean(state['output'], 65536)
                 why = 'The process ended while it imported the function.'
                 if state['oom_killed']:
@@ -184,6 +199,15 @@ class Instance:
         return await self._loop.run_in_executor(
             self._threads, self._driver.inspect, self._sandbox)
 
+    async def _inspect_end(self):
+        """As _inspect, of one whose end is seen a moment later."""
+        for _ in range(ENDS):
+            state = await self._inspect()
+            if not state['running']:
+                break
+            await asyncio.sleep(LOOK / ENDS)
+        return state
+
     def give_up(self, error):
         """Nobody waits for it to start any more.
 
@@ -205,6 +229,8 @@ class Instance:
 
         :param request: a :class:`pratai.executor.call.Request`.
         :returns: the call; its ``done`` is a future of the outcome.
+        :raises exception.NodeUnavailable: the node has nothing to reach it
+            with.
         """
         self.served += 1
         current = call.Call(self, request, self._loop)
@@ -217,6 +243,9 @@ class Instance:
                                   % error)
             if error.errno in (errno.ECONNREFUSED, errno.ENOENT):
                 self._destroy_soon()
+            if error.errno in EXHAUSTED:
+                raise exception.NodeUnavailable(
+                    'The instance cannot be reached: %s' % error) from error
         return current
 
     def _connection(self):

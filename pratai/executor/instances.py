@@ -192,7 +192,10 @@ class Instances:
             await new.start()
         except Exception as error:
             self._instances.pop(new.id, None)
-            if not isinstance(error, exception.PrataiError):
+            if isinstance(error, OSError):
+                error = exception.NodeUnavailable(
+                    'This node cannot start an instance: %s' % error)
+            elif not isinstance(error, exception.PrataiError):
                 LOG.exception('Cannot start an instance')
                 error = exception.SandboxError(
                     'The instance cannot be started.')

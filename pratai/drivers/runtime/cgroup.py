@@ -18,6 +18,7 @@ LOG = logging.getLogger(__name__)
 ROOT = '/sys/fs/cgroup'
 CONTROLLERS = ('memory', 'cpu', 'pids')
 PERIOD = 100000                 # microseconds
+TRIES = 5
 
 
 def _read(path):
@@ -136,7 +137,14 @@ class Cgroups:
         self.wanted = wanted
         self.name = 'pratai-' + hashlib.sha256(
             os.path.realpath(state_path).encode()).hexdigest()[:12]
-        self._set_up()
+        for left in reversed(range(TRIES)):
+            try:
+                self._set_up()
+                break
+            except FileNotFoundError:
+                # A former life may be removing them at this moment.
+                if not left:
+                    raise
         for path in self.bases.values():
             _tidy(path)
 
@@ -255,9 +263,11 @@ class Cgroups:
 
     def left_over(self):
         """:returns: list of the Groups there are below our own."""
-        names = {name for base in self.bases.values() if os.path.isdir(base)
-                 for name in os.listdir(base)
-                 if os.path.isdir(os.path.join(base, name))}
+        names = set()
+        for base in self.bases.values():
+            with contextlib.suppress(FileNotFoundError):
+                names.update(name for name in os.listdir(base)
+                             if os.path.isdir(os.path.join(base, name)))
         return [Group({controller: os.path.join(base, name)
                        for controller, base in self.bases.items()})
                 for name in sorted(names)]

@@ -14,7 +14,7 @@ LOG = logging.getLogger(__name__)
 NAME = re.compile(r'python(2\.7|3\.\d+)$')
 DIRECTORIES = ('/usr/local/bin', '/usr/bin')
 OLDEST = (3, 8)
-SECONDS = 5
+SECONDS = 20
 # NOTE: base_prefix, not prefix: of a virtual environment (the service's own
 # may well be in PATH) we want what it was made from.
 QUESTION = '''

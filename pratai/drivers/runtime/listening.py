@@ -16,7 +16,7 @@ def listen(run_dir, mode=0o600):
     needs to write to a directory of the node.
 
     :returns: a socket that listens.
-    :raises exception.SandboxError:
+    :raises exception.NodeUnavailable:
     """
     listener = socket.socket(socket.AF_UNIX)
     try:
@@ -33,6 +33,6 @@ def listen(run_dir, mode=0o600):
         listener.listen(BACKLOG)
     except OSError as e:
         listener.close()
-        raise exception.SandboxError(
+        raise exception.NodeUnavailable(
             'There is no use in the directory %s: %s' % (run_dir, e))
     return listener

@@ -85,10 +85,15 @@ class ProcessDriver(base.RuntimeDriver):
 
     def _works(self, found):
         """:returns: None, or why an interpreter cannot run in a sandbox."""
-        return self.launcher.probe(
-            [found['interpreter']] + interpreters.flags(found['version'])
-            + ['-c', 'import fcntl, mmap, resource, select, struct, _socket'],
-            interpreters.prefixes(found))
+        for _ in range(sandbox.PROBES):
+            problem = self.launcher.probe(
+                [found['interpreter']] + interpreters.flags(found['version'])
+                + ['-c',
+                   'import fcntl, mmap, resource, select, struct, _socket'],
+                interpreters.prefixes(found))
+            if not problem:
+                break
+        return problem
 
     def _runtime(self, found):
         short = ''.join(found['version'].split('.')[:2])
@@ -200,8 +205,15 @@ class ProcessDriver(base.RuntimeDriver):
                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         finally:
             listener.close()
-        tail = self.tails.add(os.dup(process.stderr.fileno()))
-        process.stderr.close()
+        try:
+            tail = self.tails.add(os.dup(process.stderr.fileno()))
+        except OSError as error:
+            process.kill()
+            raise exception.NodeUnavailable(
+                'This node cannot start an instance: %s.' % error.strerror
+            ) from error
+        finally:
+            process.stderr.close()
         return base.Sandbox(spec.instance_id, process.pid,
                             _Instance(process, tail, self._scratch(spec)))
 

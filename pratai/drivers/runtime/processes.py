@@ -197,7 +197,8 @@ class Records:
         return os.path.join(self.path, '%s-%d' % (self.owner, number))
 
     def add(self, number, *pids):
-        with open(self._file(number), 'w') as f:
+        # Never empty in between: whoever ends our sandboxes reads it.
+        with open(self._file(number), 'a') as f:
             f.writelines(identity(pid) + '\n' for pid in pids)
 
     def remove(self, number):
@@ -266,7 +267,7 @@ class Process:
     def find_inner(self):
         """Learn from bubblewrap which process the program is.
 
-        :raises exception.SandboxError: there is none, with what bubblewrap
+        :raises exception.NodeUnavailable: there is none, with what bubblewrap
             said if its stderr is a pipe.
         """
         text = b''
@@ -279,8 +280,9 @@ class Process:
             if left > 0 and poll.poll(left * 1000):
                 data = os.read(self.info, 4096)
             if not data:
-                raise exception.SandboxError(
-                    'A sandbox cannot be started: %s' % self._complaint())
+                raise exception.NodeUnavailable(
+                    'A sandbox cannot be started: %s' % self._complaint(),
+                    retry_after=1)
             text += data
         self.pid = int(match.group(1))
         self.records.add(self.number, self.pid, self.popen.pid)

@@ -25,7 +25,7 @@ class Pool:
     def take(self):
         """:returns: an id.
 
-        :raises exception.SandboxError: all are in use.
+        :raises exception.NodeUnavailable: all are in use.
         """
         with self.lock:
             for _ in range(self.count):
@@ -34,8 +34,8 @@ class Pool:
                 if uid not in self.used:
                     self.used.add(uid)
                     return uid
-        raise exception.SandboxError('All %d user ids are in use'
-                                     % self.count)
+        raise exception.NodeUnavailable('All %d user ids are in use'
+                                        % self.count)
 
     def give(self, uid):
         with self.lock:

@@ -3,10 +3,13 @@
 
 import asyncio
 from concurrent import futures
+import errno
 import os
 import threading
 import time
 import uuid
+
+import fixtures
 
 from pratai import exception
 from pratai.drivers.runtime import base as runtime_base
@@ -127,6 +130,37 @@ class TestFullDisk(InstancesTestCase):
             self.assertEqual((503, 'platform.no_space'),
                              (error.status, error.code))
             self.assertEqual([], os.listdir(place))
+
+
+class TestExhausted(InstancesTestCase):
+    """What is nobody's fault who asks."""
+
+    def refused(self, version):
+        error = self.assertRaises(exception.NodeUnavailable, self.run_in,
+                                  lambda: self.call(version))
+        self.assertIn('Too many open files', error.detail)
+
+    def test_start(self):
+        version = self.version()
+
+        def start(spec):
+            raise OSError(errno.EMFILE, 'Too many open files')
+
+        self.driver.start = start
+        self.refused(version)
+
+    def test_run(self):
+        version = self.version()
+        self.driver.there.add(version['id'])
+
+        def connection(instance_):
+            raise OSError(errno.EMFILE, 'Too many open files')
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'pratai.executor.instance.Instance._connection', connection))
+        self.refused(version)
+        self.assertEqual((0, 0), (self.instances.running,
+                                  self.instances.memory_used))
 
 
 class _Talkative(fake._Runner):

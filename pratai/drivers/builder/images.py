@@ -163,7 +163,11 @@ class Images(Places):
                 # NOTE: images appear under this lock, so none can come now.
                 if held and name not in self.needed_layers():
                     LOG.info('Removing layer %s: nobody needs it', name)
-                    files.remove(self.layer(name))
+                    # At once: half of one must never be found.
+                    doomed = os.path.join(self.builds, name)
+                    files.remove(doomed)
+                    os.rename(self.layer(name), doomed)
+                    files.remove(doomed)
         self.sweep()
 
     def _is_old(self, name):

@@ -5,8 +5,11 @@ import subprocess
 import sys
 import threading
 
+import fixtures
+
 from pratai import exception
 from pratai.drivers.builder import base as driver
+from pratai.drivers.builder import files
 from pratai.tests import small_disk
 from pratai.tests.unit.drivers.builder import base
 
@@ -87,6 +90,28 @@ class TestNode(base.BuilderTestCase):
         self.builder.collect([])
         self.assertEqual([], os.listdir(os.path.join(self.state, 'layers')))
         self.assertEqual(self.build('second')['layer'], three['layer'])
+
+    def test_killed_while_it_removes_dependencies(self):
+        self.options(collect_grace=0)
+        self.builder = self.new_builder()
+        self.index.wheel('first')
+        image = self.build('first')
+        self.builder.remove(image)
+        remove = files.remove
+
+        def remove_half(path):
+            if path.endswith(image['layer']) and os.path.exists(path):
+                os.unlink(os.path.join(path, 'first.py'))
+                raise KeyboardInterrupt
+            remove(path)
+
+        with fixtures.MonkeyPatch(
+                'pratai.drivers.builder.files.remove', remove_half):
+            self.assertRaises(KeyboardInterrupt, self.builder.collect, [])
+        self.assertTrue(os.path.exists(
+            self.layer_path(self.build('first'), 'first.py')))
+        self.builder.collect([])
+        self.assertNothingHalfMade()
 
     def test_collect_keeps_what_is_young(self):
         image = self.build()

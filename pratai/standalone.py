@@ -78,7 +78,7 @@ class Standalone:
             pressed=self._webhooks.acceptor.pressed)
         store = drivers.load(drivers.PACKAGE_STORE,
                              conf.package_store.driver, conf)
-        grace = conf.executor.shutdown_grace + 5
+        grace = conf.executor.shutdown_grace + 30
         self._servers = [
             http_server.HTTPServer(
                 'API', api_app.build_app(conf, self._database, conductor,

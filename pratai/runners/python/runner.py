@@ -47,6 +47,7 @@ MAX_DETAIL = 1000
 SEND_SECONDS = 10           # for the executor to take a control frame
 SWEEP_SECONDS = 2           # for left-over processes to be gone
 LEFT_SECONDS = 0.5          # the same, while a caller waits for its answer
+ROUNDS = 50                 # tries at least, on a machine that is slow
 LOOK_SECONDS = 1            # between looks for those that got away from that
 RETRY_SECONDS = 0.02        # until the next try to fork
 BACKLOG = 1024
@@ -589,6 +590,7 @@ class Child(object):
         if self.pid == self.runner.pid:         # it rehearses
             return True
         deadline = None
+        rounds = 0
         try:
             while True:
                 try:
@@ -598,8 +600,9 @@ class Child(object):
                 now = time.time()
                 if deadline is None:
                     deadline = now + LEFT_SECONDS
-                elif now > deadline:
+                elif now > deadline and rounds >= ROUNDS:
                     return False
+                rounds += 1
                 if not buried:
                     # What these have below them is ours the next time.
                     for pid in children(self.pid):
@@ -1202,7 +1205,7 @@ class Runner(object):
             now = time.time()
             if deadline is None:
                 deadline = now + SWEEP_SECONDS
-            elif now > deadline:
+            elif now > deadline and rounds >= ROUNDS:
                 return False
             rounds += 1
             if self.pid == 1 and (len(unknown) > 4 or rounds > 3):

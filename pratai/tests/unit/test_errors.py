@@ -18,6 +18,8 @@ ENDINGS = {'runtime.': [one for one in runtimes.STATUSES
                         if one != runtimes.AVAILABLE]}
 #: Codes of classes whose errors all have one of their own.
 UNUSED = {'request.conflict', 'build.failed'}
+#: What looks like a code in the sources.
+FILES = {'executor.lock'}
 EXPLAINED = re.compile('``([a-z]+\\.[a-z_]+)``')
 #: What looks like a code in the documents.
 OTHERS = {'requirements.txt', 'os._exit'}
@@ -45,7 +47,7 @@ def codes():
               for what in NOT_FOUND.findall(text)}
     found |= {area + ending for area in composed(texts)
               for ending in ENDINGS.get(area, ())}
-    return found - UNUSED
+    return found - UNUSED - FILES
 
 
 def composed(texts):

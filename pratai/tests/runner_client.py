@@ -11,7 +11,7 @@ import threading
 import time
 
 LENGTHS = struct.Struct('!II')
-SECONDS = 20                # nothing here should ever take that long
+SECONDS = 120               # nothing here should ever take that long
 
 
 class Closed(Exception):

@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import os
+import random
 import signal
 import socket
 import sqlite3
@@ -34,21 +35,55 @@ import socket
 
 
 def main(port):
+    print('started', flush=True)
     with socket.create_connection(('127.0.0.1', port)) as connection:
         return connection.recv(64).decode()
 '''
+# To be filled in with the port: it is not there yet, as long as nobody
+# answers.
+ASKS_AT_IMPORT = '''
+import socket
+
+with socket.create_connection(('127.0.0.1', %d)) as connection:
+    connection.recv(64)
+
+
+def main(payload):
+    return payload
+'''
+#: Below those that the kernel gives to whoever asks for any.
+PORTS = range(15000, 32000)
+#: A socket for each port that is ours; they end with the process.
+_RESERVATIONS = []
 
 
 def free_ports(count):
-    """:returns: ports that nobody listens on at this moment."""
-    sockets = [socket.socket() for _ in range(count)]
+    """:returns: ports that nobody listens on, and that no other process of
+        tests is given as long as this one lives: what is stopped finds its
+        port free when it is started again.
+    """
+    ports = []
+    candidates = iter(random.sample(PORTS, len(PORTS)))
+    while len(ports) < count:
+        port = next(candidates)
+        if _reserve(port):
+            ports.append(port)
+    return ports
+
+
+def _reserve(port):
+    """:returns: whether the port was free, and is ours now."""
+    reservation = socket.socket(socket.AF_UNIX)
     try:
-        for one in sockets:
-            one.bind(('127.0.0.1', 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+        # NOTE: an abstract name, which no crash leaves behind.
+        reservation.bind('\0pratai-test-port-%d' % port)
+        with socket.socket() as probe:
+            probe.bind(('', port))
+    except OSError:
+        reservation.close()
+        return False
+    _RESERVATIONS.append(reservation)
+    return True
 
 
 def package(module, requirements=''):
@@ -100,12 +135,12 @@ class Standalone(fixtures.Fixture):
 
     def _setUp(self):
         self.state_path = self.useFixture(fixtures.TempDir()).path
-        api, webhook, data = free_ports(3)
+        api, webhook, self.data_port = free_ports(3)
         self.api = 'http://127.0.0.1:%d' % api
         self.webhook = 'http://127.0.0.1:%d' % webhook
         options = {('DEFAULT', 'state_path'): self.state_path,
                    ('api', 'port'): api, ('webhook', 'port'): webhook,
-                   ('executor', 'data_port'): data,
+                   ('executor', 'data_port'): self.data_port,
                    ('process', 'interpreters'): sys._base_executable}
         options.update(self._options)
         self._options = options
@@ -144,7 +179,7 @@ class Standalone(fixtures.Fixture):
         try:
             return all(self.http.get(url + '/healthcheck', timeout=5).ok
                        for url in (self.api, self.webhook))
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def _signal(self, number):

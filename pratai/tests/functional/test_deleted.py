@@ -22,6 +22,7 @@ def main(payload):
     return payload
 '''
 SLEEPY = standalone.SLEEPY
+ASKS = standalone.ASKS
 #: Seconds in which what is deleted ends, far less than it would take.
 SOON = 60
 TABLES = 'builds', 'versions', 'packages', 'functions'
@@ -59,7 +60,8 @@ class TestDeleted(base.BaseTestCase):
 
     def sql(self, statement):
         with contextlib.closing(sqlite3.connect(os.path.join(
-                self.pratai.state_path, 'pratai.sqlite'))) as database:
+                self.pratai.state_path, 'pratai.sqlite'), timeout=60)
+        ) as database:
             with database:
                 return database.execute(statement).fetchall()
 
@@ -115,27 +117,35 @@ class TestDeleted(base.BaseTestCase):
         return ids
 
     def test_while_requests_run_and_wait(self):
-        function = self.pratai.create('sleepy', SLEEPY, limit=1)
-        runs, waits = self.start(function, 3, 0)
+        listener = self.useFixture(standalone.Listener())
+        function = self.pratai.create('asks', ASKS, network=True, limit=1,
+                                      timeout=600)
+        runs, waits = self.start(function, listener.port, listener.port)
+        connection = listener.accept()
         self.delete(function)
         request = self.pratai.finished(waits)
         self.assertEqual(('cancelled', 'function.deleted', 0), (
             request['status'], request['code'], request['attempt']))
+        connection.sendall(b'answer')
         request = self.pratai.finished(runs)
-        self.assertEqual(('succeeded', 'slept', 1), (
+        self.assertEqual(('succeeded', 'answer', 1), (
             request['status'], request['response'], request['attempt']))
         self.assertEqual('started\n', self.pratai.logs(runs))
         self.assertNothingLeft()
 
     def test_while_a_caller_waits(self):
-        function = self.pratai.create('sleepy', SLEEPY, type='sync')
+        listener = self.useFixture(standalone.Listener())
+        function = self.pratai.create('asks', ASKS, network=True, type='sync',
+                                      timeout=600)
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(self.pratai.post, function, 3)
+            waiting = pool.submit(self.pratai.post, function, listener.port)
+            connection = listener.accept()
             standalone.until(lambda: self.pratai.get(
                 '/v1/requests', status='running')['requests'])
             self.delete(function)
+            connection.sendall(b'answer')
             answer = waiting.result()
-        self.assertEqual((200, 'slept'), (answer.status_code, answer.json()))
+        self.assertEqual((200, 'answer'), (answer.status_code, answer.json()))
         self.assertEqual('succeeded', self.pratai.finished(
             answer.headers['X-Pratai-Request-Id'])['status'])
         self.assertNothingLeft()

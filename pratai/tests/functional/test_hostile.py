@@ -84,8 +84,7 @@ ENDLESS = [
 class Base(base.BaseTestCase):
 
     options = {('executor', 'max_log'): 65536,
-               ('executor', 'start_timeout'): 10,
-               ('builder', 'timeout'): 60}
+               ('executor', 'start_timeout'): 10}
 
     def setUp(self):
         super().setUp()
@@ -202,6 +201,9 @@ class TestFunctions(Base):
 
 class TestCode(Base):
 
+    # pip has nothing to ask anybody for.
+    options = {**Base.options, ('builder', 'index_url'): 'file:///absent'}
+
     def test_code_that_cannot_run(self):
         for name, module, code, words in [
             ('syntax', 'def main(payload)\n    pass\n',
@@ -249,14 +251,15 @@ class TestCode(Base):
                       function['status_detail'])
 
     def test_building(self):
-        response = self.pratai.http.post(
-            self.pratai.api + '/v1/functions', files={
-                'metadata': (None, '{"name": "slow"}', 'application/json'),
-                'zip_file': ('p.zip', standalone.package(
-                    'import time\ntime.sleep(3)\n' + PROLOGUE))})
-        refused = self.pratai.post(response.json())
+        listener = self.useFixture(standalone.Listener())
+        function = self.pratai.post_function(
+            'slow', standalone.ASKS_AT_IMPORT % listener.port, network=True)
+        refused = self.pratai.post(function)
         self.assertEqual((409, 'function.building'),
                          (refused.status_code, refused.json()['code']))
+        listener.accept().close()
+        standalone.until(lambda: self.pratai.get(
+            '/v1/functions/' + function['id'])['status'] == 'inactive')
 
 
 class TestBodies(Base):

@@ -4,6 +4,7 @@
 import collections
 import concurrent.futures
 import os
+import signal
 import threading
 
 from oslotest import base
@@ -100,17 +101,34 @@ class TestKill(base.BaseTestCase):
             url = page['next']
         return ids
 
+    def test_sandbox_killed_at_the_import(self):
+        """As when the node has no memory left: not the function's fault.
+        """
+        listener = self.useFixture(standalone.Listener())
+        function = self.pratai.post_function(
+            'slow', standalone.ASKS_AT_IMPORT % listener.port, network=True)
+        path = '/v1/functions/' + function['id']
+        listener.accept()
+        place = os.path.join(self.pratai.state_path, 'sandboxes')
+        name, = os.listdir(place)
+        with open(os.path.join(place, name)) as record:
+            pids = [int(line.split(':')[0]) for line in record]
+        os.kill(pids[-1], signal.SIGKILL)
+        listener.accept().close()
+        standalone.until(
+            lambda: self.pratai.get(path)['status'] == 'inactive')
+
     def test_killed_while_building(self):
-        module = 'import time\ntime.sleep(2)\n' + COUNT
-        response = self.pratai.http.post(
-            self.pratai.api + '/v1/functions', files={
-                'metadata': (None, '{"name": "slow"}', 'application/json'),
-                'zip_file': ('p.zip', standalone.package(module))})
-        path = '/v1/functions/' + response.json()['id']
-        standalone.until(lambda: self.pratai.get(path + '/builds')['builds']
-                         [0]['status'] == 'running')
+        listener = self.useFixture(standalone.Listener())
+        function = self.pratai.post_function(
+            'slow', standalone.ASKS_AT_IMPORT % listener.port, network=True)
+        path = '/v1/functions/' + function['id']
+        listener.accept()
+        build, = self.pratai.get(path + '/builds')['builds']
+        self.assertEqual('running', build['status'])
         self.pratai.kill()
         self.pratai.start()
+        listener.accept().close()
         standalone.until(
             lambda: self.pratai.get(path)['status'] == 'inactive')
         self.assertEqual([], os.listdir(os.path.join(

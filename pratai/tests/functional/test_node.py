@@ -4,28 +4,18 @@
 import concurrent.futures
 import os
 import shutil
-import time
 
 from oslotest import base
 
 from pratai.tests.functional import standalone
 
 ECHO = 'def main(payload):\n    return payload\n'
-SLEEPY = standalone.SLEEPY
 ASKS = standalone.ASKS
+ASKS_AT_IMPORT = standalone.ASKS_AT_IMPORT
 # Said by the executor, or when there is no other one.
 CLOSED = {'executor.closing', 'executor.unavailable'}
-# It is not there yet, as long as nobody answers.
-ASKS_AT_IMPORT = '''
-import socket
-
-with socket.create_connection(('127.0.0.1', %d)) as connection:
-    connection.recv(64)
-
-
-def main(payload):
-    return payload
-'''
+# As the kernel writes it in /proc/net/tcp.
+ESTABLISHED = '01'
 
 
 class TestNode(base.BaseTestCase):
@@ -35,6 +25,7 @@ class TestNode(base.BaseTestCase):
         self.pratai = self.useFixture(standalone.Standalone({
             ('executor', 'heartbeat_interval'): 0.2,
             ('conductor', 'rebuild_after'): 1}))
+        self.listener = self.useFixture(standalone.Listener())
 
     def executor(self):
         service, = [one for one in self.pratai.get('/v1/services')['services']
@@ -55,18 +46,21 @@ class TestNode(base.BaseTestCase):
         return len(os.listdir(os.path.join(self.pratai.state_path, 'run')))
 
     def test_a_drained_node_finishes_and_takes_no_more(self):
-        sleepy = self.pratai.create('sleepy', SLEEPY)
+        asks = self.pratai.create('asks', ASKS, network=True, timeout=600)
         sync = self.pratai.create('sync', ECHO, type='sync')
-        running = self.pratai.post(sleepy, 2).json()['request_id']
-        standalone.until(lambda: self.pratai.logs(running) == 'started\n')
+        port = self.listener.port
+        running = self.pratai.post(asks, port).json()['request_id']
+        connection = self.listener.accept()
         self.assertEqual('x', self.pratai.post(sync, 'x').json())
         self.put('draining')
-        waiting = self.pratai.post(sleepy, 0).json()['request_id']
+        waiting = self.pratai.post(asks, port).json()['request_id']
         standalone.until(
             lambda: self.pratai.post(sync, 'x').status_code == 503)
         refused = self.pratai.post(sync, 'x')
         self.assertEqual('executor.unavailable', refused.json()['code'])
         self.assertIn('Retry-After', refused.headers)
+        self.assertFalse(self.executor()['details']['drained'])
+        connection.close()
         self.assertEqual('succeeded',
                          self.pratai.finished(running)['status'])
         standalone.until(lambda: self.executor()['details']['drained'])
@@ -78,6 +72,7 @@ class TestNode(base.BaseTestCase):
         self.assertEqual('draining', self.executor()['state'])
         self.assertEqual('queued', self.status(waiting))
         self.put('enabled')
+        self.listener.accept().close()
         self.assertEqual('succeeded',
                          self.pratai.finished(waiting)['status'])
         standalone.until(
@@ -163,13 +158,18 @@ class TestNode(base.BaseTestCase):
     def test_functions_go_on_when_their_runtime_is_disabled(self):
         sync = self.pratai.create('sync', ECHO, type='sync')
         late = self.pratai.post_function(
-            'late', 'import time\ntime.sleep(2)\n' + ECHO, type='sync')
+            'late', ASKS_AT_IMPORT % self.listener.port, type='sync',
+            network=True)
         self.set_runtime(False)
         self.assertEqual('x', self.pratai.post(sync, 'x').json())
+        self.listener.accept().close()
         # What was to be built then is built.
         path = '/v1/functions/' + late['id']
         standalone.until(lambda: self.pratai.get(path)['status'] == 'inactive')
-        self.assertEqual('x', self.pratai.post(late, 'x').json())
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(self.pratai.post, late, 'x')
+            self.listener.accept().close()
+            self.assertEqual('x', answer.result().json())
         # And so are new versions that need no build, and lost images.
         response = self.pratai.http.patch(
             '%s/v1/functions/%s' % (self.pratai.api, sync['id']),
@@ -210,10 +210,20 @@ class TestStop(base.BaseTestCase):
     def setUp(self):
         super().setUp()
         self.pratai = self.useFixture(standalone.Standalone({
-            ('executor', 'shutdown_grace'): 0.5}))
+            ('executor', 'shutdown_grace'): 0.5,
+            # Who waits for room does so until it is stopped.
+            ('executor', 'room_seconds'): 600}))
         self.listener = self.useFixture(standalone.Listener())
         self.accept = self.listener.accept
         self.port = self.listener.port
+
+    def calls(self):
+        """:returns: how many connections the data port has."""
+        with open('/proc/net/tcp') as file:
+            rows = [line.split() for line in file]
+        # The third is the local address, the fourth the state.
+        return sum(row[1].endswith(':%04X' % self.pratai.data_port)
+                   and row[3] == ESTABLISHED for row in rows)
 
     def outcome(self, request_id):
         request = self.pratai.finished(request_id)
@@ -258,10 +268,11 @@ class TestStop(base.BaseTestCase):
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             runs = pool.submit(self.pratai.post, function, self.port)
             self.accept()
+            before = self.calls()
             waits = pool.submit(self.pratai.post, function, self.port)
-            # That it waits cannot be seen; if it does not yet, it is told
-            # the same.
-            time.sleep(1)
+            # That it waits cannot be seen; if it has come and does not yet,
+            # it is told the same.
+            standalone.until(lambda: self.calls() > before)
             self.pratai.stop()
             self.assertEqual([500, 503], [
                 one.result().status_code for one in (runs, waits)])

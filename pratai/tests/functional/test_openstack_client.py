@@ -4,6 +4,7 @@
 import importlib.util
 import json
 import os
+import socket
 import subprocess
 import sys
 import zipfile
@@ -139,7 +140,7 @@ class TestOpenStackClient(base.BaseTestCase):
         self.assertEqual([], self.json('list'))
 
     def test_requests(self):
-        self.create('sleepy', SLEEPY)
+        self.create('sleepy', SLEEPY, '--timeout', '600')
         id = self.ok('execute', 'sleepy', '--payload', '3', '-f', 'value',
                      '-c', 'request_id').strip()
         self.assertEqual('0\n1\n2\n', self.ok('request', 'log', '--follow',
@@ -152,7 +153,7 @@ class TestOpenStackClient(base.BaseTestCase):
             'execute', 'sleepy', '--payload', '0', '--wait', '-f', 'value',
             '-c', 'response'))
 
-        queued = self.json('execute', 'sleepy', '--payload', '100')
+        queued = self.json('execute', 'sleepy', '--payload', '10000')
         self.assertEqual(['request_id', 'status'], list(queued))
         self.fails('request.running', 'request', 'delete',
                    queued['request_id'])
@@ -201,7 +202,7 @@ class TestOpenStackClient(base.BaseTestCase):
 
     def test_drain(self):
         listener = self.useFixture(standalone.Listener())
-        self.create('asks', standalone.ASKS, '--network')
+        self.create('asks', standalone.ASKS, '--network', '--timeout', '600')
         executor, = [one for one in self.json('service', 'list')
                      if one['Binary'] == 'pratai-executor']
         queued = self.json('execute', 'asks', '--payload',
@@ -253,8 +254,11 @@ class TestOpenStackClient(base.BaseTestCase):
         self.assertEqual(['deleted taken'], [
             line.split(' (')[0] for line in self.fails(
                 'function.not_found', 'delete', 'taken', 'nothing')])
-        self.fails('Connection refused', 'list',
-                   url='http://127.0.0.1:%d' % standalone.free_ports(1)[0])
+        with socket.socket() as silent:
+            # Nobody listens there, nor can begin to.
+            silent.bind(('127.0.0.1', 0))
+            self.fails('Connection refused', 'list',
+                       url='http://127.0.0.1:%d' % silent.getsockname()[1])
         # Usage errors are of one line too.
         self.fails("see 'openstack help function create'$", 'create',
                    status=2)

@@ -215,7 +215,7 @@ class TestRunning(Base):
         super().setUp()
         self.listener = self.useFixture(standalone.Listener())
         self.function = self.create('talks', TALKS, '--network',
-                                    '--timeout', '120')
+                                    '--timeout', '600')
 
     def run_one(self):
         """:returns: the id of a request that runs, and its connection."""

@@ -30,6 +30,7 @@ def main(payload):
     return calls
 '''
 SLEEPY = standalone.SLEEPY
+ASKS = standalone.ASKS
 
 
 class TestStandalone(base.BaseTestCase):
@@ -186,24 +187,32 @@ class TestStandalone(base.BaseTestCase):
         self.assertEqual(3, self.pratai.post(function).json())
 
     def test_a_busy_instance_ends_with_its_request(self):
-        function = self.pratai.create('sleepy', SLEEPY)
-        request_id = self.pratai.post(function, 3).json()['request_id']
-        standalone.until(
-            lambda: self.pratai.logs(request_id) == 'started\n')
+        listener = self.useFixture(standalone.Listener())
+        function = self.pratai.create('asks', ASKS, network=True,
+                                      timeout=600)
+        request_id = self.pratai.post(
+            function, listener.port).json()['request_id']
+        connection = listener.accept()
         self.change(function, timeout=1)
-        second = self.pratai.post(function, 600).json()['request_id']
+        second = self.pratai.post(
+            function, listener.port).json()['request_id']
         self.assertEqual('timeout', self.pratai.finished(second)['status'])
+        connection.close()
         request = self.pratai.finished(request_id)
         self.assertEqual(('succeeded', function['version_id']),
                          (request['status'], request['version_id']))
         standalone.until(lambda: self.instances() == 1)
 
     def test_what_waits_runs_with_the_new_settings(self):
-        function = self.pratai.create('sleepy', SLEEPY, limit=1)
-        first, second = [self.pratai.post(function, seconds).json()
-                         ['request_id'] for seconds in (3, 600)]
-        standalone.until(lambda: self.pratai.logs(first) == 'started\n')
+        listener = self.useFixture(standalone.Listener())
+        function = self.pratai.create('asks', ASKS, network=True, limit=1,
+                                      timeout=600)
+        first, second = [self.pratai.post(function, listener.port).json()
+                         ['request_id'] for _ in range(2)]
+        connection = listener.accept()
         changed = self.change(function, timeout=1)
+        connection.close()
+        self.assertEqual('succeeded', self.pratai.finished(first)['status'])
         request = self.pratai.finished(second)
         self.assertEqual(('timeout', changed['version_id']),
                          (request['status'], request['version_id']))
@@ -257,11 +266,16 @@ class TestStandalone(base.BaseTestCase):
                              self.pratai.finished(request_id)['status'])
             self.assertEqual(0, self.pratai.failures(request_id))
 
-    def test_one_at_a_time_on_a_port(self):
-        done = subprocess.run(
-            [sys.executable, '-W', 'ignore', '-m', 'pratai.cmd.standalone',
-             '--config-file', self.pratai._file],
-            capture_output=True, text=True, timeout=60)
-        self.assertEqual(1, done.returncode)
-        self.assertIn('Address already in use', done.stderr)
+    def test_one_at_a_time(self):
+        for options, text in (
+                ([], 'Address already in use'),
+                (['--api-port', '0', '--webhook-port', '0', '--executor-'
+                  'data-port', '0'], 'Another executor uses the directory %s.'
+                 % self.pratai.state_path)):
+            done = subprocess.run(
+                [sys.executable, '-W', 'ignore', '-m',
+                 'pratai.cmd.standalone', '--config-file', self.pratai._file,
+                 *options], capture_output=True, text=True, timeout=120)
+            self.assertEqual(1, done.returncode, done.stderr)
+            self.assertIn(text, done.stderr.splitlines()[-1])
         self.assertNotIn('Traceback', done.stderr)

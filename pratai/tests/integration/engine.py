@@ -28,7 +28,7 @@ import time
 import fixtures
 
 START_SECONDS = 120
-STOP_SECONDS = 30
+STOP_SECONDS = 120
 DAEMON = 'dockerd'
 PREFIX = 'pratai-engine-'
 CONTAINERD = '''

@@ -261,7 +261,7 @@ class TestIsolation(OnMariaDB, tests_base.DatabaseTestCase):
             with self.db.writer() as session:
                 self._touch(session, one)
                 ready.set()
-                go.wait(10)
+                self.assertTrue(go.wait(60))
                 self._touch(session, other)
 
         events = threading.Event(), threading.Event()

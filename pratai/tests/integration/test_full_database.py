@@ -86,6 +86,10 @@ class FullDatabase:
             accepted.append(response.json()['request_id'])
         self.fail('%d requests were accepted' % MOST)
 
+    def is_back(self, function):
+        self.start_again()
+        return self.pratai.post(function, 1).ok
+
     def test_full_and_with_room_again(self):
         kept = self.pratai.create('kept', MODULE)
         waits = self.pratai.create('waits', MODULE, type='sync')
@@ -94,8 +98,7 @@ class FullDatabase:
         accepted += self.until_refused(kept)
         accepted += self.while_full(waits)
         self.server.make_room()
-        self.start_again()
-        daemon.until(lambda: self.pratai.post(kept, 1).ok)
+        daemon.until(self.is_back, kept)
         for request_id in accepted:
             self.assertEqual('succeeded',
                              self.pratai.finished(request_id)['status'])

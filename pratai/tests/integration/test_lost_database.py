@@ -3,7 +3,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ from pratai.db import api as db_api
 from pratai.db import migration
 from pratai.tests import base
 from pratai.tests.integration import base as integration
+from pratai.tests.integration import daemon
 
 START_SECONDS = 120
 
@@ -29,8 +29,7 @@ class MariaDB(fixtures.Fixture):
     def _setUp(self):
         self._directory = tempfile.mkdtemp(prefix='pratai-mariadb-')
         self.addCleanup(shutil.rmtree, self._directory, ignore_errors=True)
-        with socket.create_server(('127.0.0.1', 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port, = daemon.free_ports(1)
         self._process = None
         self.addCleanup(self.kill)
         self._options = ['--no-defaults', '--datadir=' + self._path('data'),

@@ -108,9 +108,10 @@ class TestHealthcheck(base.DatabaseTestCase):
         port = listener.getsockname()[1]
         health.rpc.addresses(self.conf)
         # Of several nodes, one is enough.
-        gone = socket.create_server(('127.0.0.1', 0))
+        gone = socket.socket()
+        self.addCleanup(gone.close)
+        gone.bind(('127.0.0.1', 0))
         gone_port = gone.getsockname()[1]
-        gone.close()
         self.conf.set_override(
             'transport_url',
             'rabbit://u:p@127.0.0.1:%d,u:p@127.0.0.1:%d/' % (gone_port, port))

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import atexit
+import functools
 import json
 import socket
 
@@ -18,11 +20,18 @@ CREDENTIALS = {
 }
 
 
+@functools.cache
+def closed_socket():
+    """Bound for as long as the tests run, so that nobody listens there."""
+    found = socket.socket()
+    atexit.register(found.close)
+    found.bind(('127.0.0.1', 0))
+    return found
+
+
 def closed_url():
     """A URL at which nothing listens."""
-    with socket.socket() as found:
-        found.bind(('127.0.0.1', 0))
-        return 'http://127.0.0.1:%s' % found.getsockname()[1]
+    return 'http://127.0.0.1:%s' % closed_socket().getsockname()[1]
 
 
 class TestWithoutKeystone(base.TestCase):

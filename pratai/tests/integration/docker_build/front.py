@@ -13,6 +13,8 @@ import time
 
 import fixtures
 
+from pratai.tests.functional import standalone
+
 PROGRAM = 'docker-registry'
 SECONDS = 30
 
@@ -29,9 +31,7 @@ class Registry(fixtures.Fixture):
 
     def _setUp(self):
         folder = self.useFixture(fixtures.TempDir()).path
-        with socket.socket() as probe:
-            probe.bind(('127.0.0.1', 0))
-            self.port = probe.getsockname()[1]
+        self.port, = standalone.free_ports(1)
         config = os.path.join(folder, 'config.yml')
         with open(config, 'w') as target:
             target.write(

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import datetime
 import time
 
+import sqlalchemy as sa
+
 from pratai import exception
+from pratai.db import models
 from pratai.tests import base
 
 OFFERED = [{'name': name, 'language': 'python', 'version': version,
@@ -68,9 +72,11 @@ class TestServices(base.DatabaseTestCase):
         self.register()
         self.assertEqual('secret', self.db.executors_up()[0]['private'][
             'key'])
-        self.conf.set_override('service_down_time', 1, 'conductor')
         self.register('old')
-        time.sleep(1.1)
+        with self.db.writer() as session:
+            session.execute(sa.update(models.Service).where(
+                models.Service.host == 'old').values(
+                updated_at=datetime.datetime(2001, 1, 1)))
         self.register('h')
         self.assertEqual({'h': 'up', 'old': 'down'}, {
             item['host']: item['status'] for item in self.db.service_list()})

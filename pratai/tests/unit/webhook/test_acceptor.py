@@ -77,10 +77,10 @@ class TestAcceptor(base.DatabaseTestCase):
         self.assertEqual(2, self.count())
 
     def test_no_answer_in_time_is_not_accepted(self):
-        self.acceptor._timeout = 0.2
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             first = pool.submit(self.accept)
             self.assertTrue(self.gate.held.wait(60))
+            self.acceptor._timeout = 0.2
             error = self.assertRaises(exception.Unavailable, self.accept)
             self.assertEqual('database.unavailable', error.code)
             self.gate.go.set()

@@ -34,9 +34,11 @@ class TestDirectPath(base.BaseTestCase):
 
     def setUp(self):
         super().setUp()
-        with socket.socket() as one:
-            one.bind(('127.0.0.1', 0))
-            self.gone = 'http://127.0.0.1:%d' % one.getsockname()[1]
+        # Bound, so that nobody else listens there.
+        gone = socket.socket()
+        self.addCleanup(gone.close)
+        gone.bind(('127.0.0.1', 0))
+        self.gone = 'http://127.0.0.1:%d' % gone.getsockname()[1]
         self.places = []
         self.placed = 0
         self.path = direct.DirectPath(configuration.new(files=[]),

@@ -7,6 +7,9 @@ import subprocess
 from pratai.drivers.runtime import cgroup
 from pratai.tests import base
 
+# Of this process: what is in it comes and goes in other ones at any time.
+PARENT = 'pratai-test-%d' % os.getpid()
+
 
 class Groups:
     """Real ones, with a real process in them."""
@@ -26,8 +29,9 @@ class Groups:
     def remove_bases(self):
         for path in self.all.bases.values():
             self.assertFalse(os.path.exists(path))
-            if os.path.dirname(path).endswith('pratai-test'):
-                os.rmdir(os.path.dirname(path))
+            parent = os.path.dirname(path)
+            if os.path.basename(parent).startswith('pratai-test-'):
+                os.rmdir(parent)
 
     def test_life(self):
         group = self.all.create('one', memory=64 << 20, cpus=0.5, pids=9)
@@ -45,7 +49,7 @@ class Groups:
         self.assertEqual(group.paths, left.paths)
         # It is in the group until it is buried.
         group.kill(seconds=0.1)
-        self.assertEqual(-9, process.wait(10))
+        self.assertEqual(-9, process.wait(120))
         self.assertTrue(group.kill())
         group.remove()
         group.remove()
@@ -99,8 +103,8 @@ class TestVersion2(Groups, base.TestCase):
         for root in (cgroup.ROOT, cgroup.ROOT + '/unified'):
             try:
                 with open(os.path.join(root, 'cgroup.controllers')) as f:
-                    return cgroup.Cgroups(self.state_path, 'pratai-test',
-                                          root, f.read().split())
+                    return cgroup.Cgroups(self.state_path, PARENT, root,
+                                          f.read().split())
             except FileNotFoundError:
                 pass
         raise OSError('version 2 is not mounted')

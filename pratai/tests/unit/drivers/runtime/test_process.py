@@ -306,7 +306,7 @@ class Reconcile:
             # Somebody else has that number now.
             f.write('%d:1\n' % innocent.pid)
         self.driver.reconcile()
-        self.assertEqual(-9, survivor.wait(10))
+        self.assertEqual(-9, survivor.wait(120))
         self.assertIsNone(innocent.poll())
         self.assertEqual([], os.listdir(
             os.path.join(self.state_path, 'sandboxes')))

@@ -42,7 +42,7 @@ class TestSpawn(base.TestCase):
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.kill)
         output = process.stdout.read().decode()
-        return process.wait(20), output
+        return process.wait(120), output
 
     def test_exit_code(self):
         self.assertEqual((3, 'hello\n'), self.run_('echo hello; exit 3'))
@@ -110,7 +110,7 @@ class TestSpawn(base.TestCase):
     def test_program_is_missing(self):
         process = self.launcher.spawn(sandbox.Command(['/no/such/program']))
         self.addCleanup(process.kill)
-        self.assertNotEqual(0, process.wait(20))
+        self.assertNotEqual(0, process.wait(120))
 
     def test_node_cannot(self):
         records = self.launcher.records.path
@@ -129,7 +129,7 @@ class TestSpawn(base.TestCase):
             stderr=subprocess.PIPE)
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.kill)
-        self.assertNotEqual(0, process.wait(20))
+        self.assertNotEqual(0, process.wait(120))
         self.assertIn(b'/no/such', process.stderr.read())
 
     def test_kill(self):
@@ -158,7 +158,7 @@ class TestSpawn(base.TestCase):
             cgroup={'memory': 32 << 20}), stdout=subprocess.PIPE)
         self.addCleanup(process.stdout.close)
         process.stdout.read()
-        process.wait(20)
+        process.wait(120)
         self.assertGreater(process.count_oom_kills(), 0)
         process.kill()
         self.assertGreater(process.count_oom_kills(), 0)

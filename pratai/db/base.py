@@ -75,7 +75,10 @@ class Base:
                  'retry_interval', 'max_overflow', 'connection_debug',
                  'connection_trace', 'pool_timeout',
                  'connection_parameters')
+        # NOTE: thread_checkin sleeps for nothing after each transaction, to
+        # let other green threads go on, of which there are none here.
         self._facade.configure(
+            thread_checkin=False,
             **{name: options[name] for name in known if name in options})
 
     @contextlib.contextmanager

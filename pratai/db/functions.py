@@ -255,14 +255,9 @@ class Functions:
 
     @staticmethod
     def _function_query(project_id):
-        runs = sa.exists().where(
-            models.Request.function_id == models.Function.id,
-            models.Request.status == states.RUNNING)
-        query = sa.select(models.Function, models.Version, runs).join(
-            models.Version, models.Version.id == models.Function.version_id)
-        if project_id is not None:
-            query = query.where(models.Function.project_id == project_id)
-        return query
+        if project_id is None:
+            return _QUERY
+        return _QUERY.where(models.Function.project_id == project_id)
 
     @staticmethod
     def _running():
@@ -292,16 +287,31 @@ class Functions:
 
     @staticmethod
     def _function(row):
-        function, version, runs = row
-        result = base.as_dict(function)
-        result.update(base.as_dict(
-            version, 'id', 'function_id', 'package_id', 'number',
-            'concurrency', 'created_at'))
-        result['limit'] = version.concurrency
-        result['version'] = version.number
+        result = row._asdict()
+        runs = result.pop('runs')
         if result['status'] == states.INACTIVE and runs:
             result['status'] = states.ACTIVE
         return result
+
+
+def _query():
+    """:returns: a query of functions, their current versions, and whether
+        they run; of columns, since objects take twice the time."""
+    function = models.Function.__table__.columns
+    version = models.Version.__table__.columns
+    known = {*function.keys(), 'function_id', 'package_id', 'number',
+             'concurrency'}
+    runs = sa.exists().where(
+        models.Request.function_id == models.Function.id,
+        models.Request.status == states.RUNNING)
+    return sa.select(
+        *function, *(one for one in version if one.name not in known),
+        version.concurrency.label('limit'), version.number.label('version'),
+        runs.label('runs')).select_from(models.Function).join(
+        models.Version, models.Version.id == models.Function.version_id)
+
+
+_QUERY = _query()
 
 
 def _name_in_use(name):

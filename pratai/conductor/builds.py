@@ -72,17 +72,17 @@ class Builds:
                             executor['host'], error)
                 return
 
-    def sweep(self, sees=True):
+    def sweep(self, is_loss=True):
         """Queue again what lost its executor, and send what is queued.
 
-        :param sees: whether an executor that was not heard of is lost; one
-            that has a new life always is.
+        :param is_loss: whether an executor that was not heard of is lost;
+            one that has a new life always is.
         """
         alive = [item['incarnation'] for item in (
-            self._executors() if sees
+            self._executors() if is_loss
             else self._db.service_list('pratai-executor'))]
         lost = self._db.build_redrive(alive, self._conf.max_attempts,
-                                      leases=sees)
+                                      leases=is_loss)
         if lost:
             LOG.warning('%d builds lost their executor', lost)
         self.run_once()

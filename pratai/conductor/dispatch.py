@@ -42,17 +42,20 @@ class Dispatcher:
 
     :param executors: callable that returns the executors that are up.
     :param rebuild: called with the spec of a version whose image is lost.
+    :param is_loss: callable; whether an executor of which nothing was heard
+        is lost.
     :param pressed: callable; while it is true nothing is sent for a while,
         because those who wait to be accepted need the CPU more.
     """
 
     def __init__(self, conf, database, executor_api, executors, rebuild,
-                 pressed=lambda: False):
+                 is_loss, pressed=lambda: False):
         self._conf = conf.conductor
         self._db = database
         self._executor = executor_api
         self._executors = executors
         self._rebuild = rebuild
+        self._is_loss = is_loss
         self._pressed = pressed
         self._unfit = {}
         self._wake = threading.Event()
@@ -244,6 +247,8 @@ class Dispatcher:
             return
         away = None
         if node not in executors:
+            if not self._is_loss():
+                return
             away = self._db.executor_away_for(node)
         if away is None:
             away = self._unfit_for(node)

@@ -3,7 +3,6 @@
 
 import logging
 import threading
-import time
 
 from pratai import access
 from pratai import exception
@@ -12,6 +11,7 @@ from pratai import states
 from pratai.conductor import builds
 from pratai.conductor import dispatch
 from pratai.conductor import placement
+from pratai.conductor import silence
 from pratai.executor import rpcapi as executor_rpcapi
 
 LOG = logging.getLogger(__name__)
@@ -27,13 +27,13 @@ class ConductorManager:
         self._conf = conf
         self._db = database
         self._executor = executor_rpcapi.ExecutorAPI(transport)
+        self._silence = silence.Silence(conf, database)
         self.dispatcher = dispatch.Dispatcher(
             conf, database, self._executor, database.executors_up,
-            self.image_missing, **options)
+            self.image_missing, self._silence.is_loss, **options)
         self.builds = builds.Builds(
             conf, database, self._executor, database.executors_up)
         self._building = threading.Lock()
-        self._blind_until = time.monotonic() + conf.conductor.lease
 
     def hint(self):
         self.dispatcher.wake()
@@ -44,31 +44,15 @@ class ConductorManager:
 
     def sweep(self):
         """Find what was lost; called every now and then."""
-        sees = self._sees()
-        lost = self._redrive() if sees else 0
+        self._silence.look()
+        is_loss = self._silence.is_loss()
+        lost = self._redrive() if is_loss else 0
         if lost:
             LOG.warning('%d requests lost their executor and are tried '
                         'again', lost)
         with self._building:
-            self.builds.sweep(sees)
+            self.builds.sweep(is_loss)
         self.dispatcher.wake()
-
-    def _sees(self):
-        """:returns: whether an executor that was not heard of is lost.
-
-        When conductors, the database or the broker were away, none could
-        renew its leases: they have as long as a lease for it afterwards.
-        """
-        lease = self._conf.conductor.lease
-        try:
-            silence = self._db.executors_silence()
-        except exception.Unavailable:
-            self._blind_until = time.monotonic() + lease
-            raise
-        if silence is None or silence > max(
-                lease / 2, 2 * self._conf.executor.heartbeat_interval):
-            self._blind_until = time.monotonic() + lease
-        return time.monotonic() >= self._blind_until
 
     def _redrive(self, *of):
         total = 0
@@ -180,7 +164,8 @@ class ConductorManager:
         self.sweep()
 
     def take_over(self, host, incarnation):
-        """What former lives of an executor had in hand is tried again."""
+        """What former lives of an executor had in hand is tried again;
+        nothing when there is a newer one by now."""
         lost = self._redrive(host, incarnation)
         if lost:
             LOG.warning('Executor %s started again: %d requests of its '

@@ -310,8 +310,8 @@ class Dispatch:
     def redrive(self, host=None, incarnation=None):
         """Give back the attempts whose lease has run out.
 
-        :param host: instead, those of earlier lives of this executor, now
-            that it is there again as ``incarnation``.
+        :param host: instead, those of earlier lives of this executor, if it
+            is there again as ``incarnation``.
         :param incarnation: without a host those of this life, which is over.
         :returns: how many requests that were, at most a thousand.
         """
@@ -321,7 +321,10 @@ class Dispatch:
             where = (Request.executor_id == incarnation,)
         else:
             where = (Request.executor == host,
-                     Request.executor_id != incarnation)
+                     Request.executor_id != incarnation,
+                     sa.exists().where(
+                         models.Service.binary == 'pratai-executor',
+                         models.Service.incarnation == incarnation))
         with self.writer() as session:
             # NOTE: what somebody else has locked is being recorded, or given
             # back, at this moment; the next sweep sees what became of it.

@@ -2,6 +2,7 @@
 """What an executor does when a conductor calls; see rpcapi."""
 
 import asyncio
+import collections
 
 from pratai import states
 
@@ -12,6 +13,7 @@ class ExecutorManager:
     :param incarnation: of this life. Attempts meant for a former one were
         never begun, and go back; its builds were given up when this one
         registered.
+    :param reporter: takes what goes back.
     """
 
     def __init__(self, incarnation, attempts, builds, instances, reporter,
@@ -22,6 +24,8 @@ class ExecutorManager:
         self._instances = instances
         self._reporter = reporter
         self._loop = loop
+        self._foreign = collections.deque()
+        self._gives_back = False
 
     def run(self, incarnation, specs, attempts):
         """Run attempts and report them.
@@ -32,7 +36,24 @@ class ExecutorManager:
         if incarnation == self._incarnation:
             self._loop.call_soon_threadsafe(self._submit, specs, attempts)
             return
-        for attempt in attempts:
+        self._foreign.extend(attempts)
+        if self._gives_back:
+            self.give_back()
+
+    def give_back(self):
+        """Give back what was meant for a former life, and go on to do so.
+
+        Not before conductors know of this one: they would send it to the
+        former one again, and again.
+        """
+        self._gives_back = True
+        # NOTE: run() looks after it has added: what is not found here is
+        # found there.
+        while self._foreign:
+            try:
+                attempt = self._foreign.popleft()
+            except IndexError:
+                return      # another thread was faster
             self._reporter.add({
                 'id': attempt['id'], 'attempt': attempt['attempt'],
                 'status': states.QUEUED, 'lost': False})
@@ -53,7 +74,7 @@ class ExecutorManager:
     def cancel(self, request_id):
         """:returns: whether it was in hand; its end will be reported."""
         return (self._in_loop(self._attempts.cancel, request_id)
-                or request_id in self._reporter.pending())
+                or self._reporter.ends(request_id))
 
     def logs(self, request_id):
         """:returns: {'logs', 'truncated'} of a request so far."""

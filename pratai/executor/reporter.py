@@ -5,6 +5,7 @@ import logging
 import threading
 
 from pratai import exception
+from pratai import states
 
 LOG = logging.getLogger(__name__)
 
@@ -66,6 +67,13 @@ class Reporter:
         """:returns: ids of the requests whose results are kept here."""
         with self._change:
             return [result['id'] for result in self._results]
+
+    def ends(self, request_id):
+        """:returns: whether how the request ended is kept here."""
+        with self._change:
+            return any(result['id'] == request_id
+                       and result['status'] in states.FINISHED
+                       for result in self._results)
 
     def wait(self, seconds):
         """Wait until all is reported, for at most so long."""

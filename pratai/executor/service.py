@@ -71,6 +71,7 @@ class ExecutorService:
         self._draining = False
         self._state = 'enabled'
         self._registered = False
+        self._known = False     # to conductors, at any time in this life
         self._took_over = False
         # NOTE: sandboxes end with the thread that started them (see the
         # process driver): threads of this pool live as long as it does.
@@ -85,6 +86,9 @@ class ExecutorService:
         self._look = service.Periodic(
             'Look for runtimes', conf.executor.heartbeat_interval,
             self._look_for_runtimes)
+        self._handover = service.Periodic(
+            'Handover from the former life', conf.executor.heartbeat_interval,
+            self._take_over, at_once=True)
         self._collect = service.Periodic(
             'Collection of images', conf.builder.collect_interval,
             lambda: self._builds.collect())
@@ -112,6 +116,7 @@ class ExecutorService:
         self._server.start()
         self._beat.run_once()
         self._beat.start()
+        self._handover.start()
         if self._driver.runtimes_change:
             self._look.start()
         self._collect.start()
@@ -262,17 +267,19 @@ class ExecutorService:
             [{key: item[key] for key in
               ('name', 'language', 'version', 'description')}
              for item in self._runtimes.values()])
-        if not self._took_over:
-            self._take_over()
+        self._known = True
 
     def _take_over(self):
         """What a former life had in hand is lost, but for what was sent to
         it and that it never had: that is in our queue, and goes back."""
+        if self._took_over or not self._known:
+            return
         try:
             self._own.flush(self._conf.host)
         except rpc.Error as error:
             LOG.warning('This executor cannot be reached: %s',
                         exception.text(error))
+        self._manager.give_back()
         self._reporter.wait(REPORT_SECONDS)
         self._conductor.take_over(self._conf.host, self._incarnation)
         self._took_over = True
@@ -300,6 +307,7 @@ class ExecutorService:
         self._run(self._instances.stop())
         self._run(self._attempts.drain(END_SECONDS))
         self._reporter.stop(grace)
+        self._handover.stop()
         self._beat.stop()
         try:
             self._conductor.leave(self._conf.host, self._incarnation)

@@ -37,7 +37,8 @@ class TestPace(base.DatabaseTestCase):
         self.echo = self.built(limit=8)
         self.executors = Executors()
         self.dispatcher = dispatch.Dispatcher(
-            self.conf, self.db, self.executors, self.db.executors_up, None)
+            self.conf, self.db, self.executors, self.db.executors_up, None,
+            lambda: True)
 
     def start(self):
         self.dispatcher.start()

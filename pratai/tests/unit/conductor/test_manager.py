@@ -3,6 +3,7 @@
 
 import datetime
 import time
+from unittest import mock
 
 from oslo_config import cfg
 import sqlalchemy as sa
@@ -16,27 +17,23 @@ from pratai.tests import base
 HOST, LIFE = 'node', 'life'
 
 
-class TestLost(base.DatabaseTestCase):
+class Base(base.DatabaseTestCase):
 
     def setUp(self):
         super().setUp()
-        self.echo = self.built()
         self.conductor = manager.ConductorManager(
             self.conf, self.db, rpc.transport(cfg.ConfigOpts(), 'inproc://'))
-        self.register()
-        self.queue(self.echo)
-        self.item, = self.db.claim(self.echo['id'], LIFE, HOST, 1, 30)
 
-    def register(self, host=HOST, incarnation=LIFE):
+    def register(self, host=HOST, incarnation=LIFE, runtimes=()):
         self.conductor.register(
-            host, incarnation, time.time(), {'runtimes': []},
+            host, incarnation, time.time(), {'runtimes': list(runtimes)},
             {'max_running': 10}, [])
 
-    def heartbeat(self, requests=()):
-        self.conductor.heartbeat(HOST, LIFE, {}, requests, [])
+    def pass_time(self, seconds, looked=True):
+        """In the database and for the conductor.
 
-    def pass_time(self, seconds):
-        """In the database and for the conductor."""
+        :param looked: whether it could see the database meanwhile.
+        """
         change = datetime.timedelta(seconds=seconds)
         with self.db.writer() as session:
             for row in session.scalars(sa.select(models.Service)):
@@ -44,7 +41,22 @@ class TestLost(base.DatabaseTestCase):
             for row in session.scalars(sa.select(models.Request)):
                 if row.lease_until:
                     row.lease_until -= change
-        self.conductor._blind_until -= seconds
+        self.conductor._silence._believed_from -= seconds
+        if not looked:
+            self.conductor._silence._looked_at -= seconds
+
+
+class TestLost(Base):
+
+    def setUp(self):
+        super().setUp()
+        self.echo = self.built()
+        self.register()
+        self.queue(self.echo)
+        self.item, = self.db.claim(self.echo['id'], LIFE, HOST, 1, 30)
+
+    def heartbeat(self, requests=()):
+        self.conductor.heartbeat(HOST, LIFE, {}, requests, [])
 
     def state(self):
         with self.db.reader() as session:
@@ -81,7 +93,7 @@ class TestLost(base.DatabaseTestCase):
         # Where it does not come back, that is a lease later.
         self.pass_time(31)
         self.conductor.heartbeat('other', 'other life', {}, [], [])
-        self.conductor._blind_until = 0
+        self.conductor._silence._believed_from = 0
         self.conductor.sweep()
         self.assertEqual(('queued', 1), self.state())
 
@@ -100,20 +112,29 @@ class TestLost(base.DatabaseTestCase):
         self.conductor.sweep()
         self.assertEqual(('running', 0), self.state())
 
-    def test_the_database_was_away(self):
+    def test_the_conductor_stood_still(self):
         self.register('other', 'other life')
         self.pass_time(31)
-        there = self.db.executors_silence
-
-        def away():
-            raise exception.Unavailable('away')
-
-        self.db.executors_silence = away
-        self.assertRaises(exception.Unavailable, self.conductor.sweep)
-        self.db.executors_silence = there
+        self.pass_time(31, looked=False)
         self.conductor.heartbeat('other', 'other life', {}, [], [])
         self.conductor.sweep()
         self.assertEqual(('running', 0), self.state())
+
+    def test_the_database_was_away(self):
+        self.register('other', 'other life')
+        self.pass_time(31)
+
+        def away(*args):
+            raise exception.Unavailable('away')
+
+        for name in ('executors_silence', 'redrive'):
+            with mock.patch.object(self.db, name, away):
+                self.conductor._silence._believed_from = 0
+                self.assertRaises(exception.Unavailable, self.conductor.sweep)
+                self.pass_time(31, looked=False)
+            self.conductor.heartbeat('other', 'other life', {}, [], [])
+            self.conductor.sweep()
+            self.assertEqual(('running', 0), self.state())
 
     def test_a_former_life(self):
         self.register(HOST, 'new life')
@@ -121,6 +142,13 @@ class TestLost(base.DatabaseTestCase):
         self.assertEqual(('running', 0), self.state())
         self.conductor.take_over(HOST, 'new life')
         self.assertEqual(('queued', 1), self.state())
+
+    def test_a_late_start(self):
+        self.register(HOST, 'new life')
+        self.conductor.take_over(HOST, 'new life')
+        self.db.claim(self.echo['id'], 'new life', HOST, 1, 30)
+        self.conductor.take_over(HOST, LIFE)
+        self.assertEqual(('running', 1), self.state())
 
     def test_a_late_goodbye(self):
         self.register(HOST, 'new life')
@@ -130,3 +158,49 @@ class TestLost(base.DatabaseTestCase):
         self.assertEqual(('running', 1), self.state())
         self.conductor.leave(HOST, 'new life')
         self.assertEqual(('queued', 2), self.state())
+
+
+class TestStranded(Base):
+    """A version whose image only an executor has that is not heard of."""
+
+    def setUp(self):
+        super().setUp()
+        for host in 'a', 'b':
+            self.register(host, host, ['python311'])
+        self.echo = self.function()
+        build, = self.db.build_claim('b', 1, 30)
+        self.db.build_finish(build['build_id'], build['attempt'],
+                             {'id': build['version_id'], 'node': 'b'}, None,
+                             None)
+        self.queue(self.echo)
+
+    def go_on(self):
+        """One executor is heard of, the other one is not."""
+        self.conductor.heartbeat('a', 'a', {'runtimes': ['python311']}, [],
+                                 [])
+        self.conductor.dispatcher.run_once()
+
+    def has_image(self):
+        version_id, _ = self.db.current_version(self.echo['id'])
+        return self.db.version_spec(version_id) is not None
+
+    def test_it_is_lost(self):
+        self.pass_time(61)
+        self.go_on()
+        self.assertFalse(self.has_image())
+
+    def test_none_could_be_heard(self):
+        self.pass_time(31)
+        self.pass_time(61)
+        self.conductor.sweep()
+        self.go_on()
+        self.assertTrue(self.has_image())
+        self.pass_time(31)
+        self.go_on()
+        self.assertFalse(self.has_image())
+
+    def test_the_conductor_stood_still(self):
+        self.pass_time(31)
+        self.pass_time(61, looked=False)
+        self.go_on()
+        self.assertTrue(self.has_image())

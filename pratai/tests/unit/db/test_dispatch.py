@@ -108,10 +108,17 @@ class TestDispatch(base.DatabaseTestCase):
         self.assertEqual('running', self.status(kept['id']))
         self.assertEqual('queued', self.status(lost['id']))
 
+    def register(self, host, incarnation):
+        self.db.service_register('pratai-executor', host, incarnation,
+                                 time.time(), {})
+
     def test_redrive_of_a_former_life(self):
         self.queue(self.echo, 3)
         old, = self.claim(1, 'old')
         other, = self.claim(1, 'other')
+        self.register('host-old', 'newer')
+        self.assertEqual(0, self.db.redrive('host-old', 'new'))
+        self.register('host-old', 'new')
         self.assertEqual(1, self.db.redrive('host-old', 'new'))
         self.assertEqual('queued', self.status(old['id']))
         self.assertEqual('running', self.status(other['id']))
@@ -146,6 +153,7 @@ class TestDispatch(base.DatabaseTestCase):
 
     def test_sync_lost_is_not_repeated(self):
         self.db.record([self.sync('running')])
+        self.register('h', 'new')
         self.assertEqual(1, self.db.redrive('h', 'new'))
         request = self.db.request_get('0' * 32)
         self.assertEqual(('error', 'platform.attempt_lost'),

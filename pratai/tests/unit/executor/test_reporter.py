@@ -47,6 +47,14 @@ class TestReporter(base.BaseTestCase):
         self.assertEqual(['a', 'b', 'c'], taken)
         self.assertEqual([], one.pending())
 
+    def test_what_goes_back_has_not_ended(self):
+        one = reporter.Reporter(None)
+        one.add({'id': 'a', 'status': 'queued'})
+        self.assertFalse(one.ends('a'))
+        one.add({'id': 'b', 'status': 'succeeded'})
+        self.assertTrue(one.ends('b'))
+        self.assertEqual(['a', 'b'], one.pending())
+
     def _batches(self, results, seconds):
         """:returns: how many results the first message has."""
         self.useFixture(fixtures.MonkeyPatch(

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may do what: the rules of :mod:`pratai.policies`, enforced."""
 
+import functools
+import inspect
+
+from oslo_policy import _checks
 from oslo_policy import policy
 
 from pratai import conf as config
@@ -47,7 +51,24 @@ class Policy:
             return False
 
 
+def _check(rule, target, creds, enforcer, current_rule):
+    """What oslo.policy 6 has under this name, but for the memory: there
+    each check inspects a signature that never changes. That took a fifth of
+    GET /v1/functions/{id}, all its middleware included: 960 or 780 us on a
+    2-core machine."""
+    if _takes_name(type(rule)):
+        return rule(target, creds, enforcer, current_rule)
+    return rule(target, creds, enforcer)
+
+
+@functools.lru_cache(maxsize=1024)
+def _takes_name(kind):
+    """:returns: whether a kind of rule wants to know the rule's name."""
+    return len(inspect.getfullargspec(kind.__call__).args) > 4
+
+
 def _enforcer(conf):
+    _checks._check = _check
     enforcer = policy.Enforcer(conf)
     enforcer.register_defaults(policies.list_rules())
     return enforcer

@@ -64,3 +64,36 @@ class TestPolicy(base.TestCase):
                  for method, operation in operations.items()
                  if operation.get('security') != []}
         self.assertEqual(calls, guarded)
+
+
+class Old(oslo_policy.Check):
+    """An operator's own check, as they were before they knew their rule."""
+
+    def __call__(self, target, creds, enforcer):
+        return creds['user_id'] == self.match
+
+
+class New(oslo_policy.Check):
+
+    def __call__(self, target, creds, enforcer, current_rule=None):
+        return current_rule.endswith(self.match)
+
+
+class TestChecks(base.TestCase):
+
+    def test_both_kinds(self):
+        for check in (Old, New):
+            oslo_policy.register(check.__name__.lower(), check)
+        path, = self.create_tempfiles([('policy', ''.join(
+            '"%s": "%s"\n' % pair for pair in (
+                (functions.LIST, 'old:ann'), (functions.SHOW, 'old:eve'),
+                (functions.CREATE, 'new:create'),
+                (functions.DELETE, 'old:eve or new:create'))))])
+        self.conf.set_override('policy_file', path, 'oslo_policy')
+        rules = policy.Policy(self.conf)
+        caller = context.RequestContext(user_id='ann', project_id='p',
+                                        overwrite=False)
+        self.assertEqual([True, False, True, False], [
+            rules.allows(caller, rule) for rule in (
+                functions.LIST, functions.SHOW, functions.CREATE,
+                functions.DELETE)])

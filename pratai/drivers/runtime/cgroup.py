@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import signal
+import threading
 import time
 
 LOG = logging.getLogger(__name__)
@@ -19,6 +20,13 @@ ROOT = '/sys/fs/cgroup'
 CONTROLLERS = ('memory', 'cpu', 'pids')
 PERIOD = 100000                 # microseconds
 TRIES = 5
+# What not every kernel has. Without the others there is no limit.
+OPTIONAL = ('memory.swap.max', 'memory.memsw.limit_in_bytes',
+            'cpu.cfs_quota_us')
+
+# NOTE: what is made in a version 2 group before that gives it controllers
+# has none: it must not be seen half made, by any Cgroups of this process.
+_LOCK = threading.Lock()
 
 
 def _read(path):
@@ -217,7 +225,37 @@ class Cgroups:
         :param pids: processes and threads.
         :raises OSError:
         """
-        paths = self._make(name)
+        for attempt in range(50):
+            group = None
+            try:
+                with _LOCK:
+                    if attempt:
+                        self._set_up()
+                    group = self._make(name)
+                self._limit(group.paths, memory, cpus, pids)
+                return group
+            except FileNotFoundError:
+                # The last group took the one it was in with it; another
+                # process may be doing so, or making it, at this moment.
+                if group is not None:
+                    group.remove()
+                time.sleep(0.001 * attempt)
+            except FileExistsError:
+                Group(self._paths(name)).remove()
+        raise OSError('the control group %s cannot be made' % name)
+
+    def _paths(self, name):
+        return {controller: os.path.join(base, name)
+                for controller, base in self.bases.items()}
+
+    def _make(self, name):
+        group = Group(self._paths(name))
+        for path in dict.fromkeys(group.paths.values()):
+            os.mkdir(path)
+        return group
+
+    def _limit(self, paths, memory, cpus, pids):
+        """:raises FileNotFoundError: a controller is not there yet."""
         quota = None if cpus is None else int(cpus * PERIOD)
         if 'unified' in paths:
             values = [('memory', 'memory.max', memory),
@@ -237,29 +275,8 @@ class Cgroups:
             if value is None or controller not in self.controllers:
                 continue
             path = os.path.join(paths_of[controller], file)
-            if os.path.exists(path):    # swap may not be accounted
+            if file not in OPTIONAL or os.path.exists(path):
                 _write(path, value)
-        return Group(paths)
-
-    def _make(self, name):
-        """:returns: controller -> the directory that was made for it."""
-        for attempt in range(50):
-            paths = {}
-            try:
-                if attempt:
-                    self._set_up()
-                paths = {controller: os.path.join(base, name)
-                         for controller, base in self.bases.items()}
-                for path in dict.fromkeys(paths.values()):
-                    os.mkdir(path)
-                return paths
-            except FileNotFoundError:
-                # The last group took the one it was in with it; another
-                # process may be doing so at this moment.
-                time.sleep(0.001 * attempt)
-            except FileExistsError:
-                Group(paths).remove()
-        raise OSError('the control group %s cannot be made' % name)
 
     def left_over(self):
         """:returns: list of the Groups there are below our own."""

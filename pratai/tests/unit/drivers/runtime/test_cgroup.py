@@ -3,6 +3,8 @@
 import concurrent.futures
 import os
 import subprocess
+import threading
+import time
 
 from pratai.drivers.runtime import cgroup
 from pratai.tests import base
@@ -66,6 +68,7 @@ class Groups:
                                         memory=64 << 20, cpus=0.5, pids=9)
                 try:
                     self.assertEqual(wanted, set(group.paths))
+                    self.check_limits(group)
                 finally:
                     group.remove()
 
@@ -75,8 +78,15 @@ class Groups:
     def test_limits(self):
         group = self.all.create('one', memory=64 << 20, cpus=0.5, pids=9)
         self.addCleanup(group.remove)
+        self.check_limits(group)
+
+    def check_limits(self, group):
+        """Those of create() as it is called here."""
         found = {}
+        controllers = set()
         for path in group.paths.values():
+            controllers.update(name.partition('.')[0]
+                               for name in os.listdir(path))
             for name in ('memory.max', 'memory.limit_in_bytes', 'cpu.max',
                          'cpu.cfs_quota_us', 'pids.max'):
                 try:
@@ -88,6 +98,7 @@ class Groups:
         self.assertEqual({name: expected[name]
                           for name in self.all.controllers
                           if name in expected}, found)
+        self.assertLessEqual(self.all.controllers, controllers)
 
 
 class TestGroups(Groups, base.TestCase):
@@ -108,6 +119,63 @@ class TestVersion2(Groups, base.TestCase):
             except FileNotFoundError:
                 pass
         raise OSError('version 2 is not mounted')
+
+    def test_while_another_thread_makes_the_base(self):
+        base = self.all.bases['unified']
+        delegate = self.all._delegate
+        made = threading.Event()
+
+        def late(path):
+            if path == base:
+                made.set()
+                time.sleep(0.3)
+            delegate(path)
+
+        def make(name):
+            group = self.all.create(name, memory=64 << 20, cpus=0.5, pids=9)
+            self.addCleanup(group.remove)
+            self.check_limits(group)
+
+        self.all._delegate = late
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            first = pool.submit(make, 'one')
+            self.assertTrue(made.wait(120))
+            make('two')
+            first.result()
+
+
+class Late(cgroup.Cgroups):
+    """Of another process that makes the base anew: what is made in it has
+    controllers a moment later. In a directory like others."""
+
+    there = ()
+
+    def _set_up(self):
+        self.bases = {'unified': os.path.join(self.root, self.name)}
+        self.controllers = set(cgroup.CONTROLLERS)
+        os.makedirs(self.bases['unified'], exist_ok=True)
+
+    def _make(self, name):
+        group = super()._make(name)
+        for file in self.there:
+            with open(os.path.join(group.paths['unified'], file), 'w'):
+                pass
+        self.there = ('cpu.max', 'memory.max', 'pids.max')
+        return group
+
+
+class TestLate(base.TestCase):
+
+    def test_no_group_without_limits(self):
+        groups = Late(self.state_path, root=self.state_path)
+        path = groups.create('one', memory=64 << 20, cpus=0.5,
+                             pids=9).paths['unified']
+        found = {}
+        for name in os.listdir(path):
+            with open(os.path.join(path, name)) as f:
+                found[name] = f.read()
+        self.assertEqual({'memory.max': str(64 << 20), 'pids.max': '9',
+                          'cpu.max': '50000 100000'}, found)
 
 
 class TestNone(base.TestCase):

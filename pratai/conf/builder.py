@@ -17,7 +17,9 @@ OPTS = [
                      'cache/ below state_path are the same files on every '
                      'node, on a network file system. Then a function that '
                      'was built on one node runs on all of them; otherwise '
-                     'only there.'),
+                     'only there. They and builds/, from where things are '
+                     'renamed into them, have to be links to folders of one '
+                     'mount.'),
     cfg.IntOpt('timeout', default=600, min=1,
                help='Seconds in which dependencies have to be installed.'),
     cfg.IntOpt('memory', default=2048, min=64,

@@ -9,12 +9,15 @@ import threading
 from pratai import exception
 from pratai import rpc
 from pratai.drivers.builder import base as builder_base
+from pratai.executor import instance
 
 LOG = logging.getLogger(__name__)
 
 #: Seconds between messages with new lines of a build log.
 LOG_INTERVAL = 0.3
 RETRY = 1.0
+#: Times in a row that an import is killed before that is its own fault.
+KILLS = 3
 
 
 class BuildLog:
@@ -93,7 +96,11 @@ class Builds:
         with self._lock:
             held = self._held.setdefault(build['build_id'], build)
             if held is build:
-                self._threads.submit(self._run, build)
+                try:
+                    self._threads.submit(self._run, build)
+                except BaseException:
+                    del self._held[build['build_id']]
+                    raise
                 return
             if held['attempt'] >= build['attempt']:
                 return  # the message came twice
@@ -104,10 +111,12 @@ class Builds:
 
     def forget(self, version_ids):
         """Stop building versions that are gone, and remove their images."""
-        for build_id, build in list(self._held.items()):
-            if build['version_id'] in version_ids:
-                build['gone'] = True
-                self._builder.cancel(build_id)
+        with self._lock:
+            for build_id, build in self._held.items():
+                if build['version_id'] in version_ids:
+                    for one in (build, build.get('next', {})):
+                        one['gone'] = True
+                    self._builder.cancel(build_id)
         for version_id in version_ids:
             self._remove(version_id)
 
@@ -135,8 +144,15 @@ class Builds:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _run(self, build):
+        with self._lock:
+            if self._held.get(build['build_id']) is not build:
+                return      # it was queued, but submit() failed nevertheless
         while True:
-            self._run_one(build)
+            try:
+                self._run_one(build)
+            except Exception:
+                LOG.exception('Build %s ended without a word; its lease runs '
+                              'out', build['build_id'])
             with self._lock:
                 following = build.get('next')
                 if self._stopped.is_set() or following is None:
@@ -180,10 +196,30 @@ class Builds:
         # Where it is, unless every node can have it; and which one it is.
         image = dict(image, build=build['build_id'],
                      node=None if image.get('shared') else self._conf.host)
-        spec = dict(build, id=build['version_id'], image=image)
-        asyncio.run_coroutine_threadsafe(
-            self._instances.check(spec), self._loop).result()
+        self._check(build, dict(build, id=build['version_id'], image=image))
         return image
+
+    def _check(self, build, spec):
+        """Import the function.
+
+        When that is killed it looks like a fault of the node, and the build
+        is tried again: in its last attempt at once, and then not any more.
+        One that was built before has no last attempt otherwise.
+        """
+        for left in reversed(range(KILLS)):
+            try:
+                asyncio.run_coroutine_threadsafe(
+                    self._instances.check(spec), self._loop).result()
+                return
+            except instance.ImportKilled as error:
+                if (build['attempt'] < self._conf.conductor.max_attempts
+                        or self._stopped.wait(RETRY)):
+                    raise
+                if not left:
+                    raise exception.BuildError(
+                        'build.import_failed', 'The process was killed, or '
+                        'ended like that, each time that it imported the '
+                        'function.') from error
 
     def _done(self, build, image, code, detail):
         """Bring the end of a build to a conductor, until it has it."""

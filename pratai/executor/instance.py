@@ -6,6 +6,7 @@ own request only; deadlines are kept on this side.
 """
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
@@ -84,7 +85,7 @@ class Instance:
         :raises exception.BuildError: the function's code cannot be used:
             no ``main``, or an import that fails or never ends.
         :raises exception.SandboxError: the platform cannot start it;
-            NodeUnavailable: not on this node, or not now.
+            NodeUnavailable: not on this node, or not now; ImportKilled.
         """
         server = await self._listen()
         try:
@@ -173,9 +174,8 @@ class Instance:
                 # It was configured, so it was the import that ended it, or
                 # somebody outside.
                 if state['exit_code'] in KILLED and not state['oom_killed']:
-                    raise exception.SandboxError(
-                        'The instance was killed while it imported the '
-                        'function.')
+                    raise ImportKilled('The instance was killed while it '
+                                       'imported the function.')
                 output = frames.clean(state['output'], 65536)
                 why = 'The process ended while it imported the function.'
                 if state['oom_killed']:
@@ -380,7 +380,15 @@ class Instance:
         if self._dir_fd is not None:
             os.close(self._dir_fd)
             self._dir_fd = None
-            files.remove(self._run_dir)
+        # By name, which takes no descriptors: there may be none left.
+        for name in ('control.sock', 'runner.sock'):
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(self._run_dir, name))
+        files.remove(self._run_dir)
+
+
+class ImportKilled(exception.SandboxError):
+    """The runner was killed at the import; a function may end like that."""
 
 
 class ImportFailed(exception.BuildError):

@@ -62,6 +62,12 @@ def remove(path):
     if not os.path.lexists(path):
         return
     try:
+        # An empty one: takes no descriptor, of which there may be no more.
+        os.rmdir(path)
+        return
+    except OSError:
+        pass
+    try:
         shutil.rmtree(path)
         return
     except (OSError, RecursionError):

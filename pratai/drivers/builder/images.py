@@ -162,11 +162,14 @@ class Images(Places):
             with self.lock(name) as held:
                 # NOTE: images appear under this lock, so none can come now.
                 if held and name not in self.needed_layers():
-                    LOG.info('Removing layer %s: nobody needs it', name)
                     # At once: half of one must never be found.
                     doomed = os.path.join(self.builds, name)
                     files.remove(doomed)
-                    os.rename(self.layer(name), doomed)
+                    try:
+                        os.rename(self.layer(name), doomed)
+                    except FileNotFoundError:
+                        continue    # another node that shares it was faster
+                    LOG.info('Removing layer %s: nobody needs it', name)
                     files.remove(doomed)
         self.sweep()
 

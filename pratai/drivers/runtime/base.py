@@ -80,7 +80,7 @@ class RuntimeDriver(abc.ABC):
     sends_listener = False
 
     #: Whether runtimes() may change while the service runs, and is quick
-    #: enough to be asked every few seconds.
+    #: enough to be asked every few seconds; read after the first call.
     runtimes_change = False
 
     def __init__(self, conf):

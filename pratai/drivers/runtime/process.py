@@ -63,6 +63,7 @@ class ProcessDriver(base.RuntimeDriver):
         self.launcher = sandbox.Launcher(conf)
         self.isolated = self.launcher.isolation == 'bubblewrap'
         self.tails = tails.Tails()
+        self._found = None
         self.runner = RUNNER
         if not self.isolated and self.launcher.root:
             # Without mounts, users of sandboxes have to get at it.
@@ -79,6 +80,15 @@ class ProcessDriver(base.RuntimeDriver):
     # Runtimes.
 
     def runtimes(self):
+        if self._found is None:
+            if self.launcher.missing():
+                # None can be tried now; there is another look.
+                self.runtimes_change = True
+                return []
+            self._found = self._find()
+        return self._found
+
+    def _find(self):
         found = interpreters.find(self.options.interpreters, self._works)
         with futures.ThreadPoolExecutor() as pool:
             return list(pool.map(self._runtime, found))
@@ -177,6 +187,13 @@ class ProcessDriver(base.RuntimeDriver):
         return dict(base.environment(spec), **self.options.environment)
 
     def start(self, spec):
+        try:
+            return self._start(spec)
+        except BaseException:
+            self._remove_scratch(self._scratch(spec))
+            raise
+
+    def _start(self, spec):
         code, deps = self._directories(spec.image)
         properties = spec.runtime['properties']
         runner = properties.get('runner', self.runner)
@@ -207,11 +224,10 @@ class ProcessDriver(base.RuntimeDriver):
             listener.close()
         try:
             tail = self.tails.add(os.dup(process.stderr.fileno()))
-        except OSError as error:
+        except (OSError, RuntimeError) as error:    # RuntimeError: no thread
             process.kill()
             raise exception.NodeUnavailable(
-                'This node cannot start an instance: %s.' % error.strerror
-            ) from error
+                'This node cannot start an instance: %s' % error) from error
         finally:
             process.stderr.close()
         return base.Sandbox(spec.instance_id, process.pid,
@@ -221,8 +237,11 @@ class ProcessDriver(base.RuntimeDriver):
         instance = sandbox.private
         instance.process.kill()
         self.tails.drop(instance.tail)
+        self._remove_scratch(instance.scratch)
+
+    def _remove_scratch(self, scratch):
         if not self.isolated:
-            files.remove(instance.scratch)
+            files.remove(scratch)
 
     def inspect(self, sandbox):
         instance = sandbox.private

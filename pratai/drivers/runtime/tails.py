@@ -34,15 +34,21 @@ class Tails:
 
     def add(self, fd):
         """:returns: the Tail of a pipe, which is ours from now on."""
-        os.set_blocking(fd, False)
         tail = Tail(fd)
-        with self._lock:
-            # NOTE: epoll takes new descriptors while a thread waits in it.
-            self._selector.register(fd, selectors.EVENT_READ, tail)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run,
-                                                name='tails', daemon=True)
-                self._thread.start()
+        try:
+            os.set_blocking(fd, False)
+            with self._lock:
+                if self._thread is None:
+                    thread = threading.Thread(target=self._run, name='tails',
+                                              daemon=True)
+                    thread.start()
+                    self._thread = thread
+                # NOTE: epoll takes new descriptors while a thread waits in
+                # it.
+                self._selector.register(fd, selectors.EVENT_READ, tail)
+        except BaseException:
+            os.close(fd)
+            raise
         return tail
 
     def drop(self, tail):

@@ -101,6 +101,32 @@ class TestBubblewrap(base.BaseTestCase):
         self.restart(self.link, 'auto')
         self.assertEqual(('succeeded', 'x', 1), self.outcome(accepted))
 
+    def runtimes(self):
+        return [one['details']['runtimes']
+                for one in self.pratai.get('/v1/services')['services']
+                if one['binary'] == 'pratai-executor'][0]
+
+    def test_others_get_at_it_while_the_service_runs(self):
+        if os.getuid():
+            self.skipTest('Functions have the user of the service')
+        closed = self.pratai.state_path
+        for path in (closed, os.path.dirname(closed)):
+            os.chmod(path, 0o755)
+        self.pratai.set(('process', 'interpreters'), '+')
+        self.restart(ABSENT, 'auto')
+        found = self.runtimes()
+        if not found:
+            self.skipTest('The interpreters are for root only')
+        os.chmod(closed, 0o700)
+        self.restart(ABSENT, 'auto')
+        self.assertEqual([], self.runtimes())
+        os.chmod(closed, 0o755)
+        standalone.until(lambda: self.runtimes() == found)
+        self.assertNotIn('Nothing can run', self.warnings())
+        name = found[0]
+        function = self.pratai.create('echo', ECHO, runtime=name, type='sync')
+        self.assertEqual('x', self.pratai.post(function, 'x').json())
+
     def test_it_goes_while_the_service_runs(self):
         function = self.pratai.create('echo', ECHO)
         sync = self.pratai.create('sync', ECHO, type='sync')

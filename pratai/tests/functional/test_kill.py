@@ -118,6 +118,14 @@ class TestKill(base.BaseTestCase):
         standalone.until(
             lambda: self.pratai.get(path)['status'] == 'inactive')
 
+    def test_an_import_that_ends_as_if_killed(self):
+        self.pratai.stop()
+        self.pratai.set(('conductor', 'max_attempts'), 1)
+        self.pratai.start()
+        function = self.pratai.create('ends', 'import os\nos._exit(137)\n')
+        self.assertEqual(('error', 'build.import_failed'),
+                         (function['status'], function['status_code']))
+
     def test_killed_while_building(self):
         listener = self.useFixture(standalone.Listener())
         function = self.pratai.post_function(

@@ -12,6 +12,7 @@ import sys
 import fixtures
 from oslotest import base
 
+from pratai import conf as configuration
 from pratai.tests.integration import base as integration
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__),
@@ -81,6 +82,15 @@ class TestFiles(TestCase):
                 program, = re.findall('^ExecStart=/opt/pratai/bin/([a-z-]+)',
                                       file.read(), re.MULTILINE)
             self.assertIn(program, programs)
+
+    def test_units_have_time_to_stop(self):
+        grace = configuration.new(files=[]).executor.shutdown_grace
+        for names in (('etc', 'systemd', 'system', 'pratai-executor.service'),
+                      ('doc', 'source', 'install', 'index.rst')):
+            seconds, = re.findall(r'^ *TimeoutStopSec=(\d+)$',
+                                  self.read(*names), re.MULTILINE)
+            # As long again to report, and to end what is left.
+            self.assertGreaterEqual(int(seconds), 2 * grace + 15)
 
     def test_users_and_directories(self):
         root = os.path.join(self.directory, 'root')

@@ -5,6 +5,7 @@ import asyncio
 from concurrent import futures
 import errno
 import os
+import resource
 import threading
 import time
 import uuid
@@ -148,6 +149,30 @@ class TestExhausted(InstancesTestCase):
 
         self.driver.start = start
         self.refused(version)
+
+    def test_nothing_stays(self):
+        """However far it gets."""
+        version = self.version()
+        self.driver.there.add(version['id'])
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+
+        async def call(more):
+            lowest = os.open(self.state_path, os.O_RDONLY)
+            os.close(lowest)
+            resource.setrlimit(resource.RLIMIT_NOFILE,
+                               (lowest + more, before[1]))
+            try:
+                await self.call(version)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+        for more in range(5):
+            error = self.assertRaises(exception.NodeUnavailable, self.run_in,
+                                      lambda more=more: call(more))
+            self.assertIn('Too many open files', error.detail)
+            self.assertEqual([], os.listdir(
+                os.path.join(self.state_path, 'run')))
 
     def test_run(self):
         version = self.version()

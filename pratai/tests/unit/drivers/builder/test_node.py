@@ -91,6 +91,36 @@ class TestNode(base.BuilderTestCase):
         self.assertEqual([], os.listdir(os.path.join(self.state, 'layers')))
         self.assertEqual(self.build('second')['layer'], three['layer'])
 
+    def test_collect_what_another_node_collects(self):
+        self.options(collect_grace=0)
+        shared = os.path.join(self.folder, 'shared')
+        nodes = []
+        for name in ('one', 'two'):
+            self.state = os.path.join(self.folder, name)
+            os.mkdir(self.state)
+            for folder in ('images', 'layers', 'cache', 'builds'):
+                path = os.path.join(shared, folder)
+                os.makedirs(path, exist_ok=True)
+                os.symlink(path, os.path.join(self.state, folder))
+            self.conf.set_override('state_path', self.state)
+            nodes.append(self.new_builder())
+        self.builder, other = nodes
+        self.index.wheel('first')
+        self.index.wheel('second')
+        for name in ('first', 'second'):
+            self.builder.remove(self.build(name))
+        lock = self.builder.images.lock
+
+        def lock_later(name):
+            other.collect([])
+            return lock(name)
+
+        self.builder.images.lock = lock_later
+        self.builder.collect([])
+        self.assertNothingHalfMade()
+        for folder in ('layers', 'images', os.path.join('cache', 'locks')):
+            self.assertEqual([], os.listdir(os.path.join(shared, folder)))
+
     def test_killed_while_it_removes_dependencies(self):
         self.options(collect_grace=0)
         self.builder = self.new_builder()

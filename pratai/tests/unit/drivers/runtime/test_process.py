@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process driver with the sandboxes that this machine can make."""
 
+import contextlib
+import errno
 import os
 import signal
 import socket
@@ -8,6 +10,8 @@ import subprocess
 import sys
 import textwrap
 import threading
+
+import fixtures
 
 from pratai import exception
 from pratai.drivers.runtime import base as runtime_base
@@ -157,9 +161,16 @@ class TestDriver(base.RunnerTestCase):
     def test_interpreter_is_missing(self):
         properties = dict(self.runtime['properties'],
                           interpreter='/usr/bin/no-such-python')
-        self.runtime = dict(self.runtime, properties=properties)
-        error = self.assertRaises(AssertionError, self.instance, 'x = 1')
-        self.assertIn('no-such-python', str(error))
+        run_dir = self.useFixture(fixtures.TempDir()).path
+        open(os.path.join(run_dir, 'control.sock'), 'w').close()
+        one = self.driver.start(runtime_base.Spec(
+            'x', run_dir, self.image('x = 1'),
+            dict(self.runtime, properties=properties)))
+        self.addCleanup(self.driver.stop, one)
+        self.until(lambda: not self.driver.inspect(one)['running'], 'its end')
+        found = self.driver.inspect(one)
+        self.assertNotEqual(0, found['exit_code'])
+        self.assertIn('no-such-python', found['output'])
 
     def test_no_room_for_another_user(self):
         if os.getuid():
@@ -239,6 +250,61 @@ class TestDriver(base.RunnerTestCase):
         self.conf.set_override('isolation', 'bubblewrap', 'process')
         self.assertRaises(exception.SandboxError, process.ProcessDriver,
                           self.conf)
+
+
+class TestPlain(base.RunnerTestCase):
+    isolation = 'none'
+
+    def test_others_get_at_it_later(self):
+        if os.getuid():
+            self.skipTest('Functions have the user of the service')
+        self.conf.set_override(
+            'interpreters', [self.runtime['properties']['interpreter']],
+            'process')
+        os.chmod(self.state_path, 0o700)
+        driver = process.ProcessDriver(self.conf)
+        self.assertEqual([], driver.runtimes())
+        self.assertTrue(driver.runtimes_change)
+        os.chmod(self.state_path, 0o711)
+        found, = driver.runtimes()
+        self.assertEqual(self.runtime['name'], found['name'])
+        self.assertEqual([found], driver.runtimes())
+        self.runtime, self.driver = found, driver
+        self.check_alive(self.ready())
+
+    @staticmethod
+    def pipes():
+        """:returns: set of the names of those that this process has."""
+        found = set()
+        for name in os.listdir('/proc/self/fd'):
+            with contextlib.suppress(FileNotFoundError):
+                found.add(os.readlink('/proc/self/fd/' + name))
+        return {name for name in found if name.startswith('pipe:')}
+
+    def test_nothing_stays_of_one_that_cannot_be_started(self):
+        """Neither before there is a process nor after that."""
+        self.ready()
+
+        def register(*args):
+            raise OSError(errno.ENOSPC, 'No space left on device')
+
+        spec = runtime_base.Spec(
+            'x', os.path.join(self.state_path, 'run', 'x'), self.image(''),
+            self.runtime)
+        os.makedirs(spec.run_dir)
+        before = self.pipes()
+        self.useFixture(fixtures.MonkeyPatch(
+            'selectors.DefaultSelector.register', register))
+        for code in (errno.ENOENT, errno.ENOSPC)[os.getuid() > 0:]:
+            error = self.assertRaises(exception.NodeUnavailable,
+                                      self.driver.start, spec)
+            self.assertIn(os.strerror(code), str(error))
+            self.assertFalse(os.path.exists(spec.run_dir + '.tmp'))
+            self.assertEqual(set(), self.pipes() - before)
+            # What root gives to the sandbox's user.
+            os.unlink(os.path.join(spec.run_dir, 'runner.sock'))
+            with open(os.path.join(spec.run_dir, 'control.sock'), 'w'):
+                pass
 
 
 class Reconcile:

@@ -97,12 +97,8 @@ class Protocol(auth_token.AuthProtocol):
         self._away = False
         shared = conf[GROUP].memcached_servers
         self._known = None if shared else TokenCache()
-        # NOTE: nothing here looks into the catalog, which comes with each
-        # token otherwise and is written into a header of each request. But a
-        # cache is shared with services that may need it.
-        super().__init__(application, {
-            'oslo_config_config': conf, 'cache': CACHE,
-            'include_service_catalog': bool(shared)})
+        super().__init__(application, {'oslo_config_config': conf,
+                                       'cache': CACHE})
 
     def process_request(self, request):
         request.environ.pop(CACHE, None)

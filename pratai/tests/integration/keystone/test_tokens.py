@@ -6,7 +6,6 @@ import signal
 
 from keystoneclient.v3 import client
 
-from pratai.api import keystone
 from pratai.tests.integration import daemon
 from pratai.tests.integration import keeper
 from pratai.tests.integration import small
@@ -121,25 +120,6 @@ class TestTokens(worlds.TestCase):
             self.keystone.token('reader'), '/v1/services',
             X_Roles='admin', X_Identity_Status='Confirmed')
         self.assertError(403, 'request.forbidden', response)
-
-    def test_the_catalog_comes_only_into_a_cache_of_others(self):
-        self.keystone.add_endpoint('http://127.0.0.1:1')
-        seen = []
-
-        def application(environ, start_response):
-            seen.append('HTTP_X_SERVICE_CATALOG' in environ)
-            start_response('200 OK', [])
-            return []
-
-        conf = self.world.conf
-        for servers, has_catalog in (None, False), (['127.0.0.1:1'], True):
-            conf.set_override('memcached_servers', servers,
-                              keystone.GROUP)
-            response = self.call(self.keystone.token('member'),
-                                 application=keystone.Protocol(application,
-                                                               conf))
-            self.assertEqual(200, response.status_int)
-            self.assertEqual(has_catalog, seen.pop())
 
     def test_our_own_password_is_wrong(self):
         world = self.make_world(password='wrong')

@@ -58,18 +58,15 @@ class TestCase(base.TestCase):
         return world
 
     def call(self, token=None, path='/v1/functions', method='GET',
-             world=None, application=None, **headers):
-        """:returns: the answer of the API, or of another application, a
-            webob response.
-        """
+             world=None, **headers):
+        """:returns: the answer of the API, a webob response."""
         if token is not None:
             headers['X-Auth-Token'] = token
         request = webob.Request.blank(
             path, method=method,
             headers={name.replace('_', '-'): value
                      for name, value in headers.items()})
-        return request.get_response(
-            application or (world or self.world).application)
+        return request.get_response((world or self.world).application)
 
     def assertError(self, status, code, response):
         self.assertEqual((status, code, status), (

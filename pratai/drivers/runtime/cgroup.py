@@ -242,6 +242,9 @@ class Cgroups:
                 time.sleep(0.001 * attempt)
             except FileExistsError:
                 Group(self._paths(name)).remove()
+            except OSError:
+                Group(self._paths(name)).remove()
+                raise
         raise OSError('the control group %s cannot be made' % name)
 
     def _paths(self, name):

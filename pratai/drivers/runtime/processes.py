@@ -150,7 +150,11 @@ def kill_tree(pid, seconds=KILL_SECONDS):
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        below = descendants(pid)
+        try:
+            below = descendants(pid)
+        except OSError:         # no descriptor left to look with
+            time.sleep(0.02)
+            continue
         if not below:
             break
         for other in below:
@@ -164,7 +168,12 @@ def kill_user(uid, seconds=KILL_SECONDS):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         alive = False
-        for pid in _pids():
+        try:
+            pids = _pids()
+        except OSError:         # as above
+            time.sleep(0.02)
+            continue
+        for pid in pids:
             try:
                 if os.stat('/proc/%d' % pid).st_uid != uid:
                     # NOTE: a process that is not dumpable looks like root's.

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import concurrent.futures
+import errno
 import os
 import subprocess
 import threading
 import time
+from unittest import mock
 
 from pratai.drivers.runtime import cgroup
 from pratai.tests import base
@@ -79,6 +81,16 @@ class Groups:
         group = self.all.create('one', memory=64 << 20, cpus=0.5, pids=9)
         self.addCleanup(group.remove)
         self.check_limits(group)
+
+    def test_limits_cannot_be_written(self):
+        if not self.all.controllers.intersection(cgroup.CONTROLLERS):
+            self.skipTest('There are no limits in this hierarchy')
+        error = OSError(errno.EMFILE, 'fails')
+        with mock.patch.object(cgroup, '_write', side_effect=error):
+            self.assertIs(error, self.assertRaises(
+                OSError, self.all.create, 'one', pids=9, cpus=0.5,
+                memory=64 << 20))
+        self.assertEqual([], self.all.left_over())
 
     def check_limits(self, group):
         """Those of create() as it is called here."""

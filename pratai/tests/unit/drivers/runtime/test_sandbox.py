@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs other than runners in a sandbox, as builds have them."""
 
+import errno
 import os
 import shutil
 import stat
 import subprocess
 import tempfile
+from unittest import mock
 
 import fixtures
 
@@ -148,6 +150,21 @@ class TestSpawn(base.TestCase):
         self.assertEqual([], [one for one in identities
                               if processes.lives(one)])
         self.assertIsNotNone(process.poll())
+
+    def test_kill_while_nothing_can_be_looked_up(self):
+        process = self.launcher.spawn(sandbox.Command(
+            ['/bin/sh', '-c', 'sleep 3600 & wait'], cgroup={'pids': 20}))
+        listdir, failures = os.listdir, [errno.EMFILE] * 3
+
+        def fail(path):
+            if path == '/proc' and failures:
+                raise OSError(failures.pop(), 'fails')
+            return listdir(path)
+
+        with mock.patch.object(processes.os, 'listdir', fail):
+            process.kill()
+        self.assertIsNotNone(process.poll())
+        self.assertEqual([], os.listdir(self.launcher.records.path))
 
     def test_memory_of_all(self):
         if not self.launcher.cgroups:

@@ -45,18 +45,21 @@ class ConductorManager:
     def sweep(self):
         """Find what was lost; called every now and then."""
         self._silence.look()
-        is_loss = self._silence.is_loss()
-        lost = self._redrive() if is_loss else 0
+        # NOTE: asked anew each time: each of these may take a while.
+        is_loss = self._silence.is_loss
+        lost = 0
+        while is_loss() and (count := self._db.redrive()):
+            lost += count
         if lost:
             LOG.warning('%d requests lost their executor and are tried '
                         'again', lost)
         with self._building:
-            self.builds.sweep(is_loss)
+            self.builds.sweep(is_loss())
         self.dispatcher.wake()
 
-    def _redrive(self, *of):
+    def _redrive(self, host, incarnation):
         total = 0
-        while count := self._db.redrive(*of):
+        while count := self._db.redrive(host, incarnation):
             total += count
         return total
 

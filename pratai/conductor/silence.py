@@ -16,11 +16,13 @@ class Silence:
     def __init__(self, conf, database):
         self._db = database
         self._lease = conf.conductor.lease
-        # NOTE: not so long that those who could not be heard count as down
-        # before; see db.executors_up.
-        self._most = min(max(self._lease / 2,
-                             2 * conf.executor.heartbeat_interval),
-                         conf.conductor.service_down_time)
+        beat = conf.executor.heartbeat_interval
+        # NOTE: not so long that one that could not be heard counts as down
+        # before, see db.executors_up: others may have been heard a beat later,
+        # and a sweep later is the next look.
+        self._most = min(max(self._lease / 2, 2 * beat), max(
+            conf.conductor.service_down_time - beat
+            - conf.conductor.sweep_interval, beat))
         self._most_unseen = max(self._most,
                                 2 * conf.conductor.sweep_interval)
         self._looked_at = time.time()

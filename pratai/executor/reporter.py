@@ -75,10 +75,18 @@ class Reporter:
                        and result['status'] in states.FINISHED
                        for result in self._results)
 
-    def wait(self, seconds):
-        """Wait until all is reported, for at most so long."""
+    def wait_for_returns(self, seconds):
+        """Wait until all that goes back to the queue is there, for at most
+        so long.
+
+        :returns: whether it is.
+        """
+        def are_there():
+            return not any(result['status'] == states.QUEUED
+                           for result in self._results)
+
         with self._change:
-            self._change.wait_for(lambda: not self._results, seconds)
+            return self._change.wait_for(are_there, seconds)
 
     def stop(self, seconds):
         """Report what is left, for at most so long."""

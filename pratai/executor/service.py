@@ -274,13 +274,10 @@ class ExecutorService:
         it and that it never had: that is in our queue, and goes back."""
         if self._took_over or not self._known:
             return
-        try:
-            self._own.flush(self._conf.host)
-        except rpc.Error as error:
-            LOG.warning('This executor cannot be reached: %s',
-                        exception.text(error))
+        self._own.flush(self._conf.host)
         self._manager.give_back()
-        self._reporter.wait(REPORT_SECONDS)
+        if not self._reporter.wait_for_returns(REPORT_SECONDS):
+            return      # the next time
         self._conductor.take_over(self._conf.host, self._incarnation)
         self._took_over = True
 
@@ -298,7 +295,10 @@ class ExecutorService:
         # What a conductor sends that looked before it could know is given
         # back; without us it would count as lost.
         time.sleep(SETTLE_SECONDS)
+        self._handover.stop()
         self._server.stop()
+        if self._known:
+            self._manager.give_back()
         self._stopped.set()
         self._run(self._instances.close())
         self._builds.stop()
@@ -307,7 +307,6 @@ class ExecutorService:
         self._run(self._instances.stop())
         self._run(self._attempts.drain(END_SECONDS))
         self._reporter.stop(grace)
-        self._handover.stop()
         self._beat.stop()
         try:
             self._conductor.leave(self._conf.host, self._incarnation)

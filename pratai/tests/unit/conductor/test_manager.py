@@ -120,6 +120,27 @@ class TestLost(Base):
         self.conductor.sweep()
         self.assertEqual(('running', 0), self.state())
 
+    def test_the_database_hung_in_a_sweep(self):
+        self.register('other', 'other life')
+        self.pass_time(31)
+        self.conductor.heartbeat('other', 'other life', {}, [], [])
+        self.function('built')
+        build, = self.db.build_claim(LIFE, 1, 300)
+        redrive, calls = self.db.redrive, []
+
+        def hang():
+            calls.append(len(calls))
+            if len(calls) == 1:
+                self.pass_time(31, looked=False)
+                return 1        # of somebody else
+            return redrive()
+
+        with mock.patch.object(self.db, 'redrive', hang):
+            self.conductor.sweep()
+        self.assertEqual(('running', 0), self.state())
+        row, = self.db.build_list(build['function_id'])
+        self.assertEqual('running', row['status'])
+
     def test_the_database_was_away(self):
         self.register('other', 'other life')
         self.pass_time(31)

@@ -5,6 +5,7 @@ import time
 from unittest import mock
 import uuid
 
+import fixtures
 from oslo_config import cfg
 import sqlalchemy as sa
 
@@ -30,7 +31,10 @@ class TestFormerLife(base.DatabaseTestCase):
         for name, value, group in (
                 ('host', HOST, None), ('runtime_driver', 'fake', 'executor'),
                 ('driver', 'fake', 'builder'), ('data_port', 0, 'executor'),
-                ('heartbeat_interval', 0.5, 'executor')):
+                ('heartbeat_interval', 0.5, 'executor'),
+                # Whatever the machine does meanwhile.
+                ('service_down_time', 300, 'conductor'),
+                ('lease', 300, 'conductor')):
             self.conf.set_override(name, value, group)
         self.transport = rpc.transport(
             cfg.ConfigOpts(), 'inproc://%s/' % uuid.uuid4().hex)
@@ -101,6 +105,44 @@ class TestFormerLife(base.DatabaseTestCase):
             self.start()
             self.assertEqual(5 * [('succeeded', 0)], self.finished())
         self.assertEqual([], early)
+
+    def test_it_stops_at_once(self):
+        self.conf.set_override('heartbeat_interval', 300, 'executor')
+        register, tries = self.db.service_register, []
+
+        def registered(binary, *args, **kwargs):
+            if binary == 'pratai-executor':
+                tries.append(binary)
+                if len(tries) == 1:
+                    raise exception.Unavailable('away')
+            return register(binary, *args, **kwargs)
+
+        with mock.patch.object(self.db, 'service_register', registered):
+            executor = service.ExecutorService(self.conf, self.transport)
+            executor.start()
+            standalone.until(lambda: len(executor._manager._foreign) == 5)
+            executor.stop()
+        self.assertEqual(2, len(tries))
+        self.assertEqual(5 * [('queued', 0)], [
+            (request.status, request.failures)
+            for request in self.requests()])
+
+    def test_nothing_is_recorded_for_a_while(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'pratai.executor.service.REPORT_SECONDS', 0.1))
+        self.useFixture(fixtures.MonkeyPatch(
+            'pratai.executor.reporter.RETRY', 0.1))
+        record, tries = self.db.record, []
+
+        def recorded(results):
+            tries.append(results)
+            if len(tries) < 20:
+                raise exception.Unavailable('away')
+            return record(results)
+
+        with mock.patch.object(self.db, 'record', recorded):
+            self.start()
+            self.assertEqual(5 * [('succeeded', 0)], self.finished())
 
     def test_conductors_of_a_former_release(self):
         """They do not know how to take over, but everything else."""

@@ -117,14 +117,14 @@ class TestLostDatabase(base.TestCase):
         return answer
 
     def test_killed_and_back(self):
-        self.assertEqual(200, self.health().status_int)
+        self.wait_for(200)
         self.server.kill()
         self.assertIn('The database is away', self.wait_for(503).text)
         self.server.start()
         self.wait_for(200)
 
     def test_silent_and_back(self):
-        self.assertEqual(200, self.health().status_int)
+        self.wait_for(200)
         self.server.stop_answering()
         self.addCleanup(self.server.answer_again)
         self.assertIn('does not answer', self.wait_for(503).text)
